@@ -1,0 +1,1 @@
+"""What is felt: requests, the reasoned plan, the ontology and the tables behind them. Imports no torch."""

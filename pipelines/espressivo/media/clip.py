@@ -1,0 +1,54 @@
+"""Sound in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import resample_poly
+
+from espressivo.errors import AudioInputError
+
+__all__ = ["AudioClip"]
+
+
+@dataclass(frozen=True, slots=True)
+class AudioClip:
+    """Decoded sound.
+
+    Attributes:
+        samples: ``(C, N)`` float32, nominally -1 to 1.
+        sample_rate_hz: Samples a second of each channel.
+
+    Raises:
+        AudioInputError: ``audio.shape`` or ``audio.not_finite``.
+    """
+
+    samples: NDArray[np.float32]
+    sample_rate_hz: int
+
+    def __post_init__(self) -> None:
+        if self.samples.ndim != 2 or 0 in self.samples.shape:
+            raise AudioInputError("audio.shape", f"audio has shape {self.samples.shape}; expected (channels, samples), neither zero")
+        if not np.isfinite(self.samples).all():
+            raise AudioInputError("audio.not_finite", "audio holds NaN or infinity; export it again")
+        object.__setattr__(self, "samples", np.ascontiguousarray(self.samples, dtype=np.float32))
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.samples.shape[1] / self.sample_rate_hz
+
+    def mono(self, sample_rate_hz: int) -> NDArray[np.float32]:
+        """``(N,)`` mean of the channels at another rate (polyphase resampling)."""
+        return self.resampled(sample_rate_hz).samples.mean(axis=0)
+
+    def resampled(self, sample_rate_hz: int) -> Self:
+        """The same sound at another rate."""
+        if sample_rate_hz == self.sample_rate_hz:
+            return self
+        divisor = int(np.gcd(sample_rate_hz, self.sample_rate_hz))
+        up, down = sample_rate_hz // divisor, self.sample_rate_hz // divisor
+        return type(self)(resample_poly(self.samples, up, down, axis=1).astype(np.float32), sample_rate_hz)

@@ -1,0 +1,1 @@
+"""How the face moves: from plan and speech to a facial action track."""

@@ -1,0 +1,1 @@
+"""How it sounds: from plan to score to audio."""

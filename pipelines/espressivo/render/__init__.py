@@ -1,0 +1,1 @@
+"""How it looks: a photograph driven by a facial action track."""

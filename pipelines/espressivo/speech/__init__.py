@@ -1,0 +1,1 @@
+"""What is heard: features, phones, visemes, accents, pauses."""

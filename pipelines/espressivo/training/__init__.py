@@ -1,0 +1,1 @@
+"""How every shipped checkpoint is made."""
