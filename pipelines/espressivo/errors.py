@@ -142,7 +142,7 @@ class EncodeError(EspressivoError):
     prefix = "encode."
 
 
-class Cancelled(EspressivoError):
+class Cancelled(EspressivoError):  # noqa: N818 - stopping on request is no error of anybody
     """The caller asked to stop."""
 
     prefix = "cancelled"

@@ -42,11 +42,11 @@ def config_path(name: str) -> Path:
 
 
 @cache
-def _parsed(path: Path) -> Any:
+def _parsed(path: Path) -> Any:  # noqa: ANN401 - the shape of a YAML file is its reader's business
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
-def load_config(name: str) -> Any:
+def load_config(name: str) -> Any:  # noqa: ANN401 - as above
     """A bundled YAML file, parsed once. Callers must not change what they get."""
     return _parsed(config_path(name))
 
@@ -88,9 +88,7 @@ def verify_checksums(folder: Path) -> None:
         if not path.is_file():
             raise CheckpointError("checkpoint.missing", f"checkpoint {folder.name!r} lacks {name}; reinstall it")
         if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-            raise CheckpointError(
-                "checkpoint.altered", f"{folder.name}/{name} does not match its SHA-256; refused, reinstall it"
-            )
+            raise CheckpointError("checkpoint.altered", f"{folder.name}/{name} does not match its SHA-256; refused, reinstall it")
     present = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
     unlisted = present - set(expected) - {"SHA256SUMS", "README.md"}
     if unlisted:

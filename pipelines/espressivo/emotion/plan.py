@@ -29,7 +29,7 @@ __all__ = [
     "save_plan",
 ]
 
-PLAN_VERSION = "1"
+PLAN_VERSION: Literal["1"] = "1"
 MAX_PLAN_BYTES = 4 * 1024 * 1024
 TIME_TOLERANCE_S = 1e-6
 

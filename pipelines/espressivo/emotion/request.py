@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -73,7 +74,7 @@ class EmotionRequest(Contract):
             raise ValueError(message)
         if self.keyframes is not None:
             times = [frame.time_s for frame in self.keyframes]
-            if any(later <= earlier for earlier, later in zip(times, times[1:], strict=False)):
+            if any(later <= earlier for earlier, later in pairwise(times)):
                 message = f"keyframes must be in order of time; got {times}"
                 raise ValueError(message)
             if times[-1] >= self.duration_s:

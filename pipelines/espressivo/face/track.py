@@ -30,7 +30,17 @@ MAX_ROTATION_RAD = 1.0
 MAX_TRANSLATION = 1.0
 EYE_YAW_RANGE_RAD = math.radians(30.0)
 EYE_PITCH_RANGE_RAD = math.radians(25.0)
-LIVE_LINK_POSE = ("HeadYaw", "HeadPitch", "HeadRoll", "LeftEyeYaw", "LeftEyePitch", "LeftEyeRoll", "RightEyeYaw", "RightEyePitch", "RightEyeRoll")
+LIVE_LINK_POSE = (
+    "HeadYaw",
+    "HeadPitch",
+    "HeadRoll",
+    "LeftEyeYaw",
+    "LeftEyePitch",
+    "LeftEyeRoll",
+    "RightEyeYaw",
+    "RightEyePitch",
+    "RightEyeRoll",
+)
 
 
 def num_frames(duration_s: float, fps: Fraction) -> int:
@@ -73,7 +83,8 @@ class FacialActionTrack:
             )
             if values.min() < low or values.max() > high:
                 raise TrackError(
-                    "track.out_of_range", f"track {name} spans {values.min():.3f} to {values.max():.3f}; accepted: {low} to {high}"
+                    "track.out_of_range",
+                    f"track {name} spans {values.min():.3f} to {values.max():.3f}; accepted: {low} to {high}",
                 )
             object.__setattr__(self, name, np.ascontiguousarray(values, dtype=np.float32))
 
@@ -92,7 +103,12 @@ class FacialActionTrack:
     @classmethod
     def still(cls, frames: int, fps: Fraction) -> Self:
         """The portrait at rest."""
-        return cls(np.zeros((frames, len(ARKIT_NAMES)), np.float32), np.zeros((frames, 3), np.float32), np.zeros((frames, 3), np.float32), fps)
+        return cls(
+            np.zeros((frames, len(ARKIT_NAMES)), np.float32),
+            np.zeros((frames, 3), np.float32),
+            np.zeros((frames, 3), np.float32),
+            fps,
+        )
 
     def save(self, path: Path) -> None:
         """Write as safetensors; the same track always gives the same bytes."""
@@ -128,11 +144,16 @@ class FacialActionTrack:
         for side in ("Left", "Right"):
             yaw = look[f"eyeLookOut{side}"] - look[f"eyeLookIn{side}"]
             eyes += [yaw * EYE_YAW_RANGE_RAD * (1 if side == "Left" else -1)]
-            eyes += [(look[f"eyeLookUp{side}"] - look[f"eyeLookDown{side}"]) * EYE_PITCH_RANGE_RAD, np.zeros(len(self), np.float32)]
+            eyes += [
+                (look[f"eyeLookUp{side}"] - look[f"eyeLookDown{side}"]) * EYE_PITCH_RANGE_RAD,
+                np.zeros(len(self), np.float32),
+            ]
         pose = np.stack([self.head_rotation[:, 1], self.head_rotation[:, 0], self.head_rotation[:, 2], *eyes], axis=1)
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            writer.writerow(["Timecode", "BlendshapeCount", *(name[0].upper() + name[1:] for name in ARKIT_NAMES), *LIVE_LINK_POSE])
+            writer.writerow(
+                ["Timecode", "BlendshapeCount", *(name[0].upper() + name[1:] for name in ARKIT_NAMES), *LIVE_LINK_POSE]
+            )
             for index, row in enumerate(np.concatenate([self.weights, pose], axis=1)):
                 writer.writerow([_timecode(index, self.fps), row.size, *(f"{value:.9g}" for value in row)])
 

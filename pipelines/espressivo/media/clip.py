@@ -31,7 +31,9 @@ class AudioClip:
 
     def __post_init__(self) -> None:
         if self.samples.ndim != 2 or 0 in self.samples.shape:
-            raise AudioInputError("audio.shape", f"audio has shape {self.samples.shape}; expected (channels, samples), neither zero")
+            raise AudioInputError(
+                "audio.shape", f"audio has shape {self.samples.shape}; expected (channels, samples), neither zero"
+            )
         if not np.isfinite(self.samples).all():
             raise AudioInputError("audio.not_finite", "audio holds NaN or infinity; export it again")
         object.__setattr__(self, "samples", np.ascontiguousarray(self.samples, dtype=np.float32))
@@ -39,11 +41,12 @@ class AudioClip:
     @property
     def duration_s(self) -> float:
         """Length in seconds."""
-        return self.samples.shape[1] / self.sample_rate_hz
+        return float(self.samples.shape[1] / self.sample_rate_hz)
 
     def mono(self, sample_rate_hz: int) -> NDArray[np.float32]:
         """``(N,)`` mean of the channels at another rate (polyphase resampling)."""
-        return self.resampled(sample_rate_hz).samples.mean(axis=0)
+        mean: NDArray[np.float32] = self.resampled(sample_rate_hz).samples.mean(axis=0)
+        return mean
 
     def resampled(self, sample_rate_hz: int) -> Self:
         """The same sound at another rate."""
