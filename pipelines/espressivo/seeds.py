@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from typing import Protocol
 
 import numpy as np
 
 from espressivo.errors import SettingError
 
-__all__ = ["MAX_SEED", "child_seed", "numpy_generator", "resolve_seed"]
+__all__ = ["MAX_SEED", "HasInitialSeed", "child_seed", "numpy_generator", "resolve_seed"]
 
 MAX_SEED = 2**63 - 1
+
+
+class HasInitialSeed(Protocol):
+    """What is used of a ``torch.Generator``."""
+
+    def initial_seed(self) -> int:
+        """The seed the generator was given."""
 
 
 def resolve_seed(seed: int | None) -> int:

@@ -1,0 +1,70 @@
+"""The command line. Nothing heavy is imported at the top, so that ``espressivo --help`` answers at once."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from espressivo.cli.compose import compose
+from espressivo.cli.plan import plan
+from espressivo.cli.scene import scene
+from espressivo.cli.talk import talk
+from espressivo.cli.verify import verify
+from espressivo.console import exit_status, print_error
+from espressivo.errors import Cancelled, EspressivoError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="espressivo",
+    help="Emotion in, an expressive talking head and fitting music out, from one editable chain of thought.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+
+def _examples(*commands: str) -> str:
+    return "Examples:\n\n" + "\n\n".join(f"`espressivo {command}`" for command in commands)
+
+
+app.command(
+    epilog=_examples(
+        'plan "I can\'t believe we won!" --intensity 0.8 -o plan.json',
+        'plan --emotion "joy:0.7+surprise:0.3"',
+        'plan --keyframes "0:calm,2.5:fear:0.9,6:relief" --json',
+    )
+)(plan)
+app.command(
+    epilog=_examples(
+        "talk --portrait p.jpg --speech s.wav --emotion joy -o talk.mp4",
+        "talk -p p.jpg -s s.wav --plan plan.json --size 512 --consent own_likeness -o talk.mp4",
+        'talk -p p.jpg --duration 6 --vad "0.6,0.5,0.2" -o listening.mp4',
+    )
+)(talk)
+app.command(
+    epilog=_examples(
+        "compose --emotion sadness --duration 30 -o piece.mid --wav piece.wav",
+        'compose --emotion "fear turning to relief" -o piece.mid --seed 4',
+    )
+)(compose)
+app.command(
+    epilog=_examples(
+        'scene --portrait p.jpg --speech s.wav --emotion "joy turning to awe" -o scene.mp4',
+        "scene -p p.jpg -s s.wav --plan plan.json --output-folder out",
+    )
+)(scene)
+app.command(epilog=_examples("verify scene.mp4", "verify music.mid --json"))(verify)
+
+
+def main() -> None:
+    """Run the command line; an error becomes one line and an exit status."""
+    try:
+        app()
+    except EspressivoError as error:
+        print_error(error, as_json="--json" in sys.argv)
+        sys.exit(exit_status(error))
+    except KeyboardInterrupt:
+        sys.exit(exit_status(Cancelled()))

@@ -1,0 +1,44 @@
+"""``espressivo compose``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from espressivo.cli.options import OUTPUT, Asked, JsonOption, QuietOption, SeedOption, asked_emotion, takes
+from espressivo.cli.report import RunReport
+from espressivo.console import shown_progress
+
+__all__ = ["compose"]
+
+
+@takes(asked=asked_emotion)
+def compose(
+    asked: Asked,
+    duration: Annotated[float, typer.Option("--duration", help="Seconds, 1 to 1800.")] = 30.0,
+    seed: SeedOption = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The MIDI file.", rich_help_panel=OUTPUT)] = Path("piece.mid"),
+    wav: Annotated[Path | None, typer.Option("--wav", help="The sound file.", rich_help_panel=OUTPUT)] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Compose music for an emotion."""
+    started = time.perf_counter()
+    from espressivo.composition import MusicPipeline
+
+    with shown_progress(quiet=quiet or as_json) as progress:
+        piece = MusicPipeline.from_pretrained()(
+            asked.emotion,
+            plan=asked.plan,
+            intensity=asked.intensity,
+            duration_s=duration,
+            seed=seed,
+            output_type="score" if wav is None else "audio",
+            progress=progress,
+        )
+    piece.save(midi_path=output, wav_path=wav)
+    files = [output] if wav is None else [output, wav]
+    RunReport(files, duration, piece.seconds, time.perf_counter() - started, piece.seed).show(as_json=as_json)

@@ -1,0 +1,170 @@
+"""Groups of options that several commands share.
+
+A group is a function: its parameters are the options, its result is the checked value. ``takes`` puts the options of a
+group among those of a command and hands the command the result.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+from espressivo.errors import EmotionInputError, SettingError
+
+if TYPE_CHECKING:
+    from espressivo.emotion.request import EmotionRequest
+    from espressivo.settings import TalkSettings
+
+__all__ = ["Asked", "JsonOption", "QuietOption", "SeedOption", "asked_emotion", "read_text_file", "takes", "talk_settings"]
+
+EMOTION = "Emotion (exactly one)"
+FACE = "Face"
+OUTPUT = "Output"
+
+SeedOption = Annotated[int | None, typer.Option("--seed", help="Same seed, same bytes; drawn and reported if not given.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.", rich_help_panel=OUTPUT)]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.", rich_help_panel=OUTPUT)]
+
+Command = Callable[..., None]
+
+
+def takes(**groups: Callable[..., object]) -> Callable[[Command], Command]:
+    """Give a command the options of each group; the command gets the group's result under the group's name."""
+
+    def decorate(command: Command) -> Command:
+        own = _parameters(command)
+        shared = {name: _parameters(group) for name, group in groups.items()}
+
+        @wraps(command)
+        def run(**values: Any) -> None:  # noqa: ANN401 - the command's own signature has the types
+            for name, group in groups.items():
+                values[name] = group(**{option: values.pop(option) for option in shared[name]})
+            command(**values)
+
+        merged = [parameter for name, parameter in own.items() if name not in groups]
+        for parameters in shared.values():
+            merged.extend(parameters.values())
+        merged.sort(key=lambda parameter: parameter.default is not inspect.Parameter.empty)
+        run.__signature__ = inspect.Signature(merged)  # type: ignore[attr-defined]  # typer reads it, functions may have it
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in merged}
+        del run.__wrapped__  # type: ignore[attr-defined]  # else inspect would look at the undecorated command
+        return run
+
+    return decorate
+
+
+def _parameters(function: Callable[..., object]) -> dict[str, inspect.Parameter]:
+    hints = get_type_hints(function, globalns=function.__globals__ | _type_names(), include_extras=True)
+    return {
+        name: parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in inspect.signature(function).parameters.items()
+    }
+
+
+def _type_names() -> dict[str, object]:
+    """Results of groups are only named in annotations; their modules are too heavy to load for ``--help``."""
+    return {"TalkSettings": object, "MusicSettings": object, "EmotionRequest": object}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The emotion a command was given: words or a request, or a plan file."""
+
+    emotion: str | EmotionRequest | None
+    plan: Path | None
+    intensity: float | None
+
+
+def asked_emotion(
+    emotion: Annotated[
+        str | None,
+        typer.Option(
+            "--emotion", "-e", help='"joy", "joy:0.7+surprise:0.3", "joy turning to awe", a sentence.', rich_help_panel=EMOTION
+        ),
+    ] = None,
+    vad: Annotated[
+        str | None, typer.Option("--vad", help="Valence, arousal, dominance, each -1 to 1.", rich_help_panel=EMOTION)
+    ] = None,
+    keyframes: Annotated[
+        str | None, typer.Option("--keyframes", help='Emotions at seconds: "0:calm,2.5:fear:0.9".', rich_help_panel=EMOTION)
+    ] = None,
+    plan: Annotated[Path | None, typer.Option("--plan", help="A plan file, edited or not.", rich_help_panel=EMOTION)] = None,
+    intensity: Annotated[float | None, typer.Option("--intensity", help="0 to 1.", rich_help_panel=EMOTION)] = None,
+) -> Asked:
+    """Exactly one form of emotion."""
+    from espressivo.emotion.parse import parse_keyframes, parse_vad
+    from espressivo.emotion.request import EmotionRequest
+
+    given = [value for value in (emotion, vad, keyframes, plan) if value is not None]
+    if len(given) != 1:
+        raise EmotionInputError(
+            "emotion.one_form", f"give one of --emotion, --vad, --keyframes, --plan; got {len(given)} of them"
+        )
+    if vad is not None:
+        return Asked(EmotionRequest(vad=parse_vad(vad)), None, intensity)
+    if keyframes is not None:
+        frames = parse_keyframes(keyframes)
+        return Asked(EmotionRequest(keyframes=frames, duration_s=frames[-1].time_s + 1.0), None, intensity)
+    return Asked(emotion, plan, intensity)
+
+
+def talk_settings(
+    size: Annotated[
+        int | None, typer.Option(help="Longer side in pixels; default: the portrait's.", rich_help_panel=FACE)
+    ] = None,
+    fps: Annotated[str, typer.Option(help="Frames a second, e.g. 25 or 30000/1001.", rich_help_panel=FACE)] = "25",
+    face: Annotated[str, typer.Option(help="only | largest: which face of the picture.", rich_help_panel=FACE)] = "only",
+    guidance_speech: Annotated[float, typer.Option(help="Gain of the lips, 0 to 3.", rich_help_panel=FACE)] = 1.0,
+    guidance_emotion: Annotated[float, typer.Option(help="Gain of the global emotion, 0 to 3.", rich_help_panel=FACE)] = 1.0,
+    guidance_muscles: Annotated[float, typer.Option(help="Gain of single muscles, 0 to 3.", rich_help_panel=FACE)] = 1.0,
+    head: Annotated[float, typer.Option(help="Gain of head movement, 0 to 3.", rich_help_panel=FACE)] = 1.0,
+    gaze: Annotated[float, typer.Option(help="Gain of gaze shifts, 0 to 3.", rich_help_panel=FACE)] = 1.0,
+    blinks: Annotated[float, typer.Option(help="Gain of the blink rate, 0 to 3.", rich_help_panel=FACE)] = 1.0,
+    consent: Annotated[
+        str | None,
+        typer.Option(
+            help="own_likeness | written_permission | synthetic_person | public_domain_artwork: why you may use the portrait.",
+            rich_help_panel=FACE,
+        ),
+    ] = None,
+) -> TalkSettings:
+    """Settings of the talking head, checked."""
+    from espressivo.settings import TalkSettings, validated
+
+    return validated(
+        TalkSettings,
+        {
+            "size": size,
+            "fps": fps,
+            "face": face,
+            "guidance_speech": guidance_speech,
+            "guidance_emotion": guidance_emotion,
+            "guidance_muscles": guidance_muscles,
+            "head": head,
+            "gaze": gaze,
+            "blinks": blinks,
+            "consent": consent,
+        },
+    )
+
+
+def read_text_file(path: Path | None) -> str | None:
+    """The words of a transcript file of at most 100 kB.
+
+    Raises:
+        SettingError: ``setting.transcript``.
+    """
+    if path is None:
+        return None
+    try:
+        if path.stat().st_size > 100_000:
+            raise SettingError("setting.transcript", f"{path.name} is over 100 kB; a transcript holds the words of the speech")
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError("setting.transcript", f"cannot read transcript {path.name}: {type(error).__name__}") from error

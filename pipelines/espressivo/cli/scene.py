@@ -1,0 +1,75 @@
+"""``espressivo scene``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from espressivo.cli.options import (
+    OUTPUT,
+    Asked,
+    JsonOption,
+    QuietOption,
+    SeedOption,
+    asked_emotion,
+    read_text_file,
+    takes,
+    talk_settings,
+)
+from espressivo.cli.report import RunReport
+from espressivo.cli.talk import consent_warnings
+from espressivo.console import shown_progress
+from espressivo.errors import SettingError
+
+if TYPE_CHECKING:
+    from espressivo.settings import TalkSettings
+
+__all__ = ["scene"]
+
+
+@takes(asked=asked_emotion, settings=talk_settings)
+def scene(
+    portrait: Annotated[Path, typer.Option("--portrait", "-p", help="Picture of one face.")],
+    asked: Asked,
+    settings: TalkSettings,
+    speech: Annotated[Path | None, typer.Option("--speech", "-s", help="Sound file; decides the length.")] = None,
+    transcript: Annotated[Path | None, typer.Option("--transcript", help="Text file with the words spoken (English).")] = None,
+    duration: Annotated[float | None, typer.Option("--duration", help="Seconds, where there is no speech.")] = None,
+    seed: SeedOption = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Only the video.", rich_help_panel=OUTPUT)] = None,
+    output_folder: Annotated[
+        Path | None, typer.Option("--output-folder", help="Video, music, plan, actions, provenance.", rich_help_panel=OUTPUT)
+    ] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Make a talking head with its music under it."""
+    started = time.perf_counter()
+    from espressivo.scene import SceneFiles, ScenePipeline
+
+    if output is not None and output_folder is not None:
+        raise SettingError("setting.output_path", "give either --output or --output-folder, not both")
+    if output_folder is not None:
+        output_folder.mkdir(parents=True, exist_ok=True)
+    files = SceneFiles.in_folder(output_folder) if output_folder else SceneFiles(scene=output or Path("scene.mp4"))
+    pipeline = ScenePipeline.from_pretrained()
+    with shown_progress(quiet=quiet or as_json) as progress:
+        result = pipeline(
+            portrait,
+            speech,
+            asked.emotion,
+            files=files,
+            plan=asked.plan,
+            intensity=asked.intensity,
+            transcript=read_text_file(transcript),
+            duration_s=duration,
+            settings=settings,
+            seed=seed,
+            progress=progress,
+        )
+    wall_s = time.perf_counter() - started
+    duration_s = result.talk.track.duration_s
+    RunReport(files.wanted(), duration_s, result.seconds, wall_s, result.seed, consent_warnings(settings)).show(as_json=as_json)

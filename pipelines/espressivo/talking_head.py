@@ -1,0 +1,270 @@
+"""Portrait + speech + emotion -> a talking head."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from espressivo.emotion.intake import Emotion, receive, think
+from espressivo.emotion.plan import EmotionPlan
+from espressivo.errors import SettingError, TrackError
+from espressivo.face.track import FacialActionTrack, num_frames
+from espressivo.media.audio import load_audio
+from espressivo.media.clip import AudioClip
+from espressivo.media.image import load_image
+from espressivo.media.video import encode_video
+from espressivo.motion.procedural import ProceduralMotion
+from espressivo.progress import CancelToken, ProgressCallback, StageTimer
+from espressivo.provenance import Provenance, describe_run
+from espressivo.render.renderer import PortraitRenderer, prepare_portrait
+from espressivo.seeds import HasInitialSeed, child_seed, resolve_seed
+from espressivo.settings import TalkSettings
+from espressivo.speech.analysis import SpeechAnalysis, analyse_speech
+
+__all__ = ["StepCallback", "TalkingHeadPipeline", "TalkingHeadPipelineOutput", "film"]
+
+Frame = NDArray[np.uint8]
+StepCallback = Callable[[Any, int, int, dict[str, Any]], dict[str, Any]]
+DEFAULT_DURATION_S = 8.0
+CHECKPOINTS = ("head", "face_landmarker")
+
+
+@dataclass(frozen=True, slots=True)
+class TalkingHeadPipelineOutput:
+    """What a run gives back.
+
+    Attributes:
+        plan: The chain of thought that was acted out; ``None`` where a track was replayed without one.
+        track: The performance.
+        frames: RGB frames ``(H, W, 3)`` uint8 with ``output_type="frames"``, made as they are asked for.
+        video_path: The finished file with ``output_type="mp4"``.
+        speech: The speech as it was heard, ``None`` without speech.
+        seed: The seed that was used; the same seed gives the same bytes.
+        seconds: Time spent by stage.
+        provenance: What the video was made from and how.
+    """
+
+    plan: EmotionPlan | None
+    track: FacialActionTrack
+    frames: Iterator[Frame] | None
+    video_path: Path | None
+    speech: AudioClip | None
+    seed: int
+    seconds: dict[str, float]
+    provenance: Provenance
+
+
+class TalkingHeadPipeline:
+    """Makes a photograph speak with an emotion. One instance may serve several threads at once.
+
+    Args:
+        renderer: Draws the portrait from a facial action track.
+        motion: Makes the track from plan and speech.
+    """
+
+    def __init__(self, renderer: PortraitRenderer, motion: ProceduralMotion) -> None:
+        self.renderer = renderer
+        self.motion = motion
+
+    @classmethod
+    def from_pretrained(cls, path: Path | None = None) -> Self:
+        """Load the bundled checkpoints, or those in another folder of the same layout.
+
+        Raises:
+            CheckpointError: Files are missing or do not match their digests.
+        """
+        return cls(PortraitRenderer.from_pretrained(path), ProceduralMotion())
+
+    def __call__(
+        self,
+        portrait: Path | Frame,
+        speech: Path | AudioClip | None = None,
+        emotion: Emotion | None = None,
+        *,
+        plan: EmotionPlan | Path | None = None,
+        track: FacialActionTrack | Path | None = None,
+        intensity: float | None = None,
+        transcript: str | None = None,
+        duration_s: float | None = None,
+        settings: TalkSettings | None = None,
+        seed: int | None = None,
+        generator: HasInitialSeed | None = None,
+        output_type: Literal["mp4", "frames", "track"] = "mp4",
+        output_path: Path | None = None,
+        progress: ProgressCallback | None = None,
+        cancel: CancelToken | None = None,
+        callback_on_step_end: StepCallback | None = None,
+        return_dict: bool = True,
+    ) -> TalkingHeadPipelineOutput | tuple[object, FacialActionTrack]:
+        """Render a talking head.
+
+        Args:
+            portrait: Picture file, or ``(H, W, 3)`` uint8 RGB.
+            speech: Sound file or clip; it is the clock. ``None`` gives a silent, living face.
+            emotion: Words ("joy", "joy:0.7+surprise:0.3", "joy turning to awe", a sentence) or a request.
+            plan: A finished plan (or its file) instead of ``emotion``.
+            track: A finished track (or its file) instead of computed motion.
+            intensity: 0-1, with ``emotion`` as words.
+            transcript: The words spoken, for exact alignment.
+            duration_s: Length in seconds where there is no speech; default 8.
+            settings: Frame rate, size, gains, consent.
+            seed: 0 or more; ``None`` draws one.
+            generator: A ``torch.Generator`` whose seed is used instead of ``seed``.
+            output_type: ``"mp4"`` writes ``output_path``; ``"frames"`` gives an iterator; ``"track"`` renders nothing.
+            output_path: Where the video goes; written atomically.
+            progress: Called with the stage and the units done.
+            cancel: Looked at between frames.
+            callback_on_step_end: Called as ``(pipeline, step, timestep, {})`` after each step of motion.
+            return_dict: ``False`` gives ``(video path or frames, track)``.
+
+        Raises:
+            InputError: Something given cannot be used; nothing was written.
+            EncodeError: The video could not be written; an existing file is untouched.
+            Cancelled: ``cancel`` was set.
+        """
+        settings = settings or TalkSettings()
+        seed = resolve_seed(generator.initial_seed() if generator is not None else seed)
+        _check_output(output_type, output_path)
+        timer = StageTimer(progress, cancel)
+
+        with timer.stage("read"):
+            clip = load_audio(speech, require_signal=True) if isinstance(speech, Path) else speech
+            given = FacialActionTrack.load(track) if isinstance(track, Path) else track
+            length_s = _length_s(clip, given, duration_s)
+            asked = (
+                None
+                if given and emotion is None and plan is None
+                else receive(emotion, plan, duration_s=length_s, intensity=intensity)
+            )
+            image = load_image(portrait) if isinstance(portrait, Path) else portrait
+            fitted = self.renderer.fit(prepare_portrait(image, settings.size), face=settings.face)
+        with timer.stage("listen"):
+            heard = analyse_speech(clip, transcript=transcript) if clip and not given else None
+        with timer.stage("think"):
+            pauses = [(pause.start_s, pause.end_s) for pause in heard.pauses] if heard else []
+            thought = think(asked, pauses=pauses, seed=child_seed(seed, "plan")) if asked else None
+        with timer.stage("move"):
+            performed = given or self._move(thought, heard, length_s, settings, seed, callback_on_step_end)
+
+        provenance = describe_run(
+            kind="talking_head",
+            seed=seed,
+            inputs={
+                "portrait": image.tobytes(),
+                "speech": clip.samples.tobytes() if clip else b"",
+                "plan": thought.to_json().encode() if thought else b"",
+            },
+            settings=settings.model_dump(mode="json"),
+            checkpoints=CHECKPOINTS,
+            consent=settings.consent,
+        )
+        frames, video_path = None, None
+        if output_type == "frames":
+            frames = self.renderer.frames(fitted, performed, cancel=cancel)
+        elif output_type == "mp4":
+            assert output_path is not None  # noqa: S101 - _check_output has established it
+            frames_drawn = self.renderer.frames(fitted, performed, cancel=cancel)
+            film(frames_drawn, performed, clip, output_path, provenance, timer)
+            video_path = output_path
+        if not return_dict:
+            return video_path or frames, performed
+        return TalkingHeadPipelineOutput(thought, performed, frames, video_path, clip, seed, timer.seconds, provenance)
+
+    def _move(
+        self,
+        plan: EmotionPlan | None,
+        heard: SpeechAnalysis | None,
+        duration_s: float,
+        settings: TalkSettings,
+        seed: int,
+        callback: StepCallback | None,
+    ) -> FacialActionTrack:
+        assert plan is not None  # noqa: S101 - only a given track needs no plan, and then nothing is moved
+
+        def report(step: int, total: int) -> None:
+            if callback is not None:
+                callback(self, step, total - step - 1, {})
+
+        return self.motion.generate(
+            plan,
+            heard,
+            duration_s=duration_s,
+            fps=settings.fps,
+            seed=child_seed(seed, "motion"),
+            speech_scale=settings.guidance_speech,
+            emotion_scale=settings.guidance_emotion,
+            muscle_scale=settings.guidance_muscles,
+            head_scale=settings.head,
+            gaze_scale=settings.gaze,
+            blink_scale=settings.blinks,
+            on_step=report,
+        )
+
+
+def _check_output(output_type: str, output_path: Path | None) -> None:
+    if output_type not in {"mp4", "frames", "track"}:
+        raise SettingError("setting.output_type", f"output_type is {output_type!r}; accepted: mp4, frames, track")
+    if (output_type == "mp4") != (output_path is not None):
+        raise SettingError(
+            "setting.output_path", f"output_type {output_type!r} with output_path {output_path}; an mp4 needs a path"
+        )
+    if output_path is not None and output_path.suffix.lower() != ".mp4":
+        raise SettingError("setting.output_path", f"{output_path.name} does not end in .mp4, the one container that is written")
+
+
+def _length_s(clip: AudioClip | None, track: FacialActionTrack | None, duration_s: float | None) -> float:
+    """Speech is the clock; a given track must last as long as it."""
+    if clip is None:
+        return track.duration_s if track else (duration_s or DEFAULT_DURATION_S)
+    if duration_s is not None:
+        raise SettingError("setting.duration", "a duration was given beside speech; the speech decides how long the video lasts")
+    if track is not None and len(track) != num_frames(clip.duration_s, track.fps):
+        raise TrackError(
+            "track.length",
+            f"the track lasts {track.duration_s:.2f} s, the speech {clip.duration_s:.2f} s; make the track for this speech",
+        )
+    return clip.duration_s
+
+
+def film(
+    frames: Iterator[Frame],
+    track: FacialActionTrack,
+    clip: AudioClip | None,
+    path: Path,
+    provenance: Provenance,
+    timer: StageTimer,
+) -> None:
+    """Draw the frames and encode them with the speech. The two are timed apart although they take turns.
+
+    Args:
+        frames: As many as the track has.
+        track: Gives the frame rate.
+        clip: The speech, or ``None`` for a silent film.
+        path: Where the mp4 goes; written atomically.
+        provenance: Written into the file.
+        timer: Gets the stages ``render`` and ``encode``.
+
+    Raises:
+        EncodeError: The video could not be written; an existing file is untouched.
+    """
+    drawing_s = 0.0
+
+    def drawn() -> Iterator[Frame]:
+        nonlocal drawing_s
+        for index in range(len(track)):
+            started = time.perf_counter()
+            frame = next(frames)
+            drawing_s += time.perf_counter() - started
+            yield frame
+            report(index + 1)
+
+    with timer.stage("render", len(track)) as report:
+        encode_video(path, drawn(), fps=track.fps, audio=clip, metadata=provenance.metadata())
+    timer.seconds["encode"] = timer.seconds["render"] - drawing_s
+    timer.seconds["render"] = drawing_s
