@@ -162,7 +162,9 @@ class ScenePipeline:
         timer = StageTimer(progress, cancel)
         with timer.stage("mix"):
             audio = mix_under_speech(music.audio, talk.speech) if talk.speech else music.audio
-        with atomic_outputs(files.wanted()) as temporary:
+        wanted = files.wanted()
+        with atomic_outputs(wanted) as parts:
+            temporary = dict(zip(wanted, parts, strict=True))
             filmed = temporary[files.talk or files.scene]
             film(talk.frames, talk.track, talk.speech, filmed, talk.provenance, timer)
             with timer.stage("write"):

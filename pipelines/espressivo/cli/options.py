@@ -53,7 +53,7 @@ def takes(**groups: Callable[..., object]) -> Callable[[Command], Command]:
         merged.sort(key=lambda parameter: parameter.default is not inspect.Parameter.empty)
         run.__signature__ = inspect.Signature(merged)  # type: ignore[attr-defined]  # typer reads it, functions may have it
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in merged}
-        del run.__wrapped__  # type: ignore[attr-defined]  # else inspect would look at the undecorated command
+        del run.__wrapped__  # else inspect would look at the undecorated command
         return run
 
     return decorate
