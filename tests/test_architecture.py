@@ -37,6 +37,7 @@ MAY_IMPORT |= {
     "training": PRODUCT,
     "console": BASE,
     "cli": PRODUCT | {"batch", "evaluation", "training", "console"},
+    "__main__": {"cli"},
     "__init__": PRODUCT,
 }
 
@@ -113,7 +114,9 @@ def test_no_path_of_a_machine_is_written_down() -> None:
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
     if tracked.returncode:
         pytest.skip("not a git checkout")
-    texts = [ROOT / name for name in tracked.stdout.split("\0") if name.endswith((".py", ".yaml", ".toml", ".md", ".sh", "Makefile"))]
+    texts = [
+        ROOT / name for name in tracked.stdout.split("\0") if name.endswith((".py", ".yaml", ".toml", ".md", ".sh", "Makefile"))
+    ]
     roots = tuple(f"/{name}/" for name in ("home", "root", "Users", "work"))
     for path in texts:
         if not path.is_file():
@@ -122,4 +125,6 @@ def test_no_path_of_a_machine_is_written_down() -> None:
             for root in roots:
                 start = line.find(root)
                 inside_word = start > 0 and (line[start - 1].isalnum() or line[start - 1] in "._-<}*")
-                assert start < 0 or inside_word or path.name == Path(__file__).name, f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+                assert start < 0 or inside_word or path.name == Path(__file__).name, (
+                    f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+                )

@@ -1,0 +1,5 @@
+"""``python -m espressivo`` is the command line."""
+
+from espressivo.cli import main
+
+main()
