@@ -1,12 +1,12 @@
 from itertools import pairwise
 
 import pytest
-from espressivo.media.midi import load_midi
-from espressivo.provenance import verify_file
 
 from espressivo import MusicPipeline
 from espressivo.errors import SettingError
 from espressivo.media.audio import load_audio
+from espressivo.media.midi import load_midi
+from espressivo.provenance import verify_file
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,13 @@ import json
 
 import numpy as np
 import pytest
-from espressivo.media.midi import load_midi
-from espressivo.provenance import verify_file
 
 from espressivo import FacialActionTrack, ScenePipeline, load_plan
 from espressivo.errors import EmotionInputError
 from espressivo.media.audio import load_audio
+from espressivo.media.midi import load_midi
 from espressivo.media.video import probe_video
+from espressivo.provenance import verify_file
 from espressivo.scene import SceneFiles
 
 

@@ -4,7 +4,6 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from espressivo.provenance import verify_file
 
 from espressivo import CancelToken, TalkingHeadPipeline
 from espressivo.errors import AudioInputError, Cancelled, EmotionInputError, ImageInputError, SettingError, TrackError
@@ -12,6 +11,7 @@ from espressivo.face.arkit import ARKIT_NAMES
 from espressivo.face.track import num_frames
 from espressivo.media.clip import AudioClip
 from espressivo.media.video import probe_video
+from espressivo.provenance import verify_file
 from espressivo.settings import TalkSettings
 
 
