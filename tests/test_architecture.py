@@ -10,13 +10,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "pipelines" / "espressivo"
 
-BASE = {"errors", "progress", "seeds", "resources"}
+BASE = {"errors", "progress", "seeds", "resources", "lookahead"}
 SOURCES = BASE | {"media", "emotion"}
 MAY_IMPORT = {
     "errors": set(),
     "progress": {"errors"},
     "seeds": {"errors"},
     "resources": {"errors"},
+    "lookahead": set(),
     "media": BASE,
     "emotion": BASE,
     "provenance": BASE | {"media"},

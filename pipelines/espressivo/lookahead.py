@@ -1,0 +1,61 @@
+"""Work that goes on while the previous result is being used."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from typing import TypeVar
+
+__all__ = ["ahead"]
+
+T = TypeVar("T")
+
+
+class _End:
+    """Marks the end of the items, with the exception that ended them."""
+
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
+
+
+def ahead(items: Iterator[T], depth: int) -> Iterator[T]:
+    """The same items, made in another thread, at most ``depth`` before they are needed.
+
+    An exception in ``items`` is raised here, in its place. Closing the iterator stops the thread after its current item.
+    """
+    ready: queue.Queue[T | _End] = queue.Queue(depth)
+    closed = threading.Event()
+
+    def offer(item: T | _End) -> bool:
+        while not closed.is_set():
+            try:
+                ready.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def make() -> None:
+        error: BaseException | None = None
+        try:
+            for item in items:
+                if not offer(item):
+                    return
+        except BaseException as caught:  # noqa: BLE001 - handed over to the thread that waits for the items
+            error = caught
+        offer(_End(error))
+
+    worker = threading.Thread(target=make, name="espressivo-ahead", daemon=True)
+    worker.start()
+    try:
+        while True:
+            item = ready.get()
+            if isinstance(item, _End):
+                if item.error is not None:
+                    raise item.error
+                return
+            yield item
+    finally:
+        closed.set()
+        worker.join()
