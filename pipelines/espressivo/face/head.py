@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,8 +108,9 @@ class MorphableHead:
             arrays = load_file(folder / "head.safetensors")
             if config["format_version"] != FORMAT_VERSION or tuple(config["expression_names"]) != ARKIT_NAMES:
                 raise CheckpointError("checkpoint.malformed", f"{folder.name} is a head of another format; rebuild it")
-            wide = {name: array.astype(np.float32) if array.dtype == np.float16 else array for name, array in arrays.items()}
-            return cls(**{**wide, "on_lower_jaw": wide["on_lower_jaw"].astype(bool)})
+            wide: dict[str, Any] = {n: a.astype(np.float32) if a.dtype == np.float16 else a for n, a in arrays.items()}
+            wide["on_lower_jaw"] = wide["on_lower_jaw"].astype(bool)
+            return cls(**wide)
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise CheckpointError("checkpoint.malformed", f"cannot read {folder.name} as a head: {error}") from error
 
