@@ -73,7 +73,7 @@ PASSAGES: Final = (
         speed=0.95, pause_after_s=0.0,
     ),
     Passage(
-        (("I", "I"), ("have", "hæv"), ("never", "nˈɛvəɹ"), ("seen", "sˈin"), ("anything", "ˈɛniθˌɪŋ"), ("like", "lˈIk"),
+        (("I", "ˈI"), ("have", "hæv"), ("never", "nˈɛvəɹ"), ("seen", "sˈin"), ("anything", "ˈɛniθˌɪŋ"), ("like", "lˈIk"),
          ("it.", "ɪt.")),
         speed=0.98, pause_after_s=0.0,
     ),
