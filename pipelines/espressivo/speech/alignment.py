@@ -1,0 +1,177 @@
+"""Who said what when: phones and words of a recording, utterance by utterance.
+
+A recording is cut at its pauses into utterances of at most some 20 s, so that time and memory grow linearly with its length
+and one bad passage does not spoil the rest.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from espressivo.speech.features import HOP, HOP_S, SAMPLE_RATE_HZ, SpeechFeatures
+from espressivo.speech.phones import SILENCE, Phone, Word
+from espressivo.speech.recogniser import RecognisedUnit, Recogniser
+from espressivo.speech.text import sound_out, words_of
+
+__all__ = ["Transcription", "Utterance", "transcribe", "transcribe_freely", "utterances"]
+
+LONGEST_UTTERANCE_S = 20.0
+PAUSE_S = 0.3
+PADDING_S = 0.15
+SCHWA_S = 0.075
+LONGEST_DIRECT_ALIGNMENT_S = 40.0
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """A stretch of speech between two pauses, in frames of 10 ms."""
+
+    first: int
+    last: int
+
+    def sound(self, samples: FloatArray) -> tuple[FloatArray, float]:
+        """Its samples with some of the silence around it, and where they start in seconds."""
+        padding = int(PADDING_S * SAMPLE_RATE_HZ)
+        start = max(0, self.first * HOP - padding)
+        return samples[start : self.last * HOP + padding], start / SAMPLE_RATE_HZ
+
+
+@dataclass(frozen=True, slots=True)
+class Transcription:
+    """Phones (without silences) and words, in order of time."""
+
+    phones: tuple[Phone, ...]
+    words: tuple[Word, ...]
+
+
+def utterances(features: SpeechFeatures) -> list[Utterance]:
+    """Stretches of speech, cut at pauses and, where there is none for too long, at the quietest moment."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], features.speaking, [False]]).astype(np.int8)))
+    runs = [(int(first), int(last)) for first, last in zip(edges[::2], edges[1::2], strict=True)]
+    merged: list[tuple[int, int]] = []
+    for first, last in runs:
+        if merged and (first - merged[-1][1]) * HOP_S < PAUSE_S and (last - merged[-1][0]) * HOP_S < LONGEST_UTTERANCE_S:
+            merged[-1] = (merged[-1][0], last)
+        else:
+            merged.append((first, last))
+    return [piece for first, last in merged for piece in _split(features, first, last)]
+
+
+def _split(features: SpeechFeatures, first: int, last: int) -> list[Utterance]:
+    longest = int(LONGEST_UTTERANCE_S / HOP_S)
+    pieces = []
+    while last - first > longest:
+        smooth = np.convolve(features.energy_db[first : first + longest], np.ones(9) / 9.0, "same")
+        cut = first + longest // 2 + int(np.argmin(smooth[longest // 2 : -20]))
+        pieces.append(Utterance(first, cut))
+        first = cut
+    return [*pieces, Utterance(first, last)]
+
+
+def transcribe_freely(samples: FloatArray, features: SpeechFeatures, recogniser: Recogniser) -> Transcription:
+    """Phones without knowing the words: whatever sounds most like the phones of English."""
+    phones: list[Phone] = []
+    for utterance in utterances(features):
+        sound, start_s = utterance.sound(samples)
+        phones += _phones(recogniser.phones(sound), start_s)
+    return Transcription(tuple(_without_overlap(phones)), ())
+
+
+def transcribe(samples: FloatArray, features: SpeechFeatures, transcript: str, recogniser: Recogniser) -> Transcription | None:
+    """Phones and words of a known text; ``None`` when the text does not fit the recording.
+
+    Args:
+        samples: ``(N,)`` at 16 kHz.
+        features: Of the same recording.
+        transcript: What is said, in Latin script.
+        recogniser: The acoustic model.
+    """
+    text = words_of(transcript)
+    for word in sorted(set(text)):
+        if recogniser.pronunciation(word) is None:
+            recogniser.teach(word, sound_out(word))
+    parts = utterances(features)
+    if not text or not parts:
+        return None
+    whole = Utterance(parts[0].first, parts[-1].last)
+    if (whole.last - whole.first) * HOP_S <= LONGEST_DIRECT_ALIGNMENT_S:
+        return _align(samples, [(whole, text)], recogniser)
+    return _align(samples, _shared_out(samples, parts, text, recogniser), recogniser)
+
+
+def _align(samples: FloatArray, parts: Sequence[tuple[Utterance, Sequence[str]]], recogniser: Recogniser) -> Transcription | None:
+    phones: list[Phone] = []
+    words: list[Word] = []
+    aligned = 0
+    for utterance, text in parts:
+        sound, start_s = utterance.sound(samples)
+        found = recogniser.aligned_words(sound, text) if text else []
+        labels = [phone for unit in found for phone in recogniser.pronunciation(unit.label) or ()]
+        placed = recogniser.aligned_phones(sound, labels) if labels else []
+        if not placed:
+            phones += _phones(recogniser.phones(sound), start_s)
+            continue
+        aligned += len(text)
+        phones += _phones(placed, start_s)
+        words += [Word(_spelling(unit.label), start_s + unit.start_s, start_s + unit.end_s) for unit in found]
+    if aligned < 0.5 * sum(len(text) for _, text in parts):
+        return None
+    return Transcription(tuple(_without_overlap(phones)), tuple(words))
+
+
+def _spelling(label: str) -> str:
+    return re.sub(r"\(\d+\)$", "", label)
+
+
+def _shared_out(
+    samples: FloatArray, parts: Sequence[Utterance], text: Sequence[str], recogniser: Recogniser
+) -> list[tuple[Utterance, Sequence[str]]]:
+    """Give each utterance its words: what a dictation of it heard is matched with the transcript."""
+    heard: list[str] = []
+    owners: list[int] = []
+    for index, utterance in enumerate(parts):
+        units = recogniser.words(utterance.sound(samples)[0])
+        heard += [_spelling(unit.label) for unit in units]
+        owners += [index] * len(units)
+    blocks = difflib.SequenceMatcher(None, heard, text, autojunk=False).get_matching_blocks()
+    anchors = [(block.b + k, owners[block.a + k]) for block in blocks for k in range(block.size)]
+    owner_of_word = _interpolated_owners(anchors, len(text), parts)
+    return [(part, [word for word, owner in zip(text, owner_of_word, strict=True) if owner == i]) for i, part in enumerate(parts)]
+
+
+def _interpolated_owners(anchors: Sequence[tuple[int, int]], num_words: int, parts: Sequence[Utterance]) -> list[int]:
+    """Utterance of each word; words between two anchors are shared out by the length of the utterances between them."""
+    ends = np.cumsum([part.last - part.first for part in parts])
+    middle = ends - 0.5 * np.diff(ends, prepend=0)
+    known = [(-1, 0.0), *((word, float(middle[owner])) for word, owner in anchors), (num_words, float(ends[-1]))]
+    position = np.interp(np.arange(num_words), [word for word, _ in known], [place for _, place in known])
+    return [int(index) for index in np.minimum(np.searchsorted(ends, position, side="left"), len(parts) - 1)]
+
+
+def _phones(units: Sequence[RecognisedUnit], start_s: float) -> list[Phone]:
+    return [Phone(_reduced(unit), start_s + unit.start_s, start_s + unit.end_s) for unit in units if unit.label != SILENCE]
+
+
+def _reduced(unit: RecognisedUnit) -> str:
+    """The dictionary does not tell schwa from the vowel of "cut"; a short one is a schwa."""
+    return "AH0" if unit.label == "AH" and unit.end_s - unit.start_s < SCHWA_S else unit.label
+
+
+def _without_overlap(phones: Sequence[Phone]) -> list[Phone]:
+    """Utterances are heard with some padding, so the last phone of one may reach into the next."""
+    ordered = sorted(phones, key=lambda phone: phone.start_s)
+    cut = [
+        Phone(phone.label, phone.start_s, min(phone.end_s, following.start_s), phone.stress)
+        for phone, following in pairwise(ordered)
+    ]
+    kept = [*cut, *ordered[-1:]]
+    return [phone for phone in kept if phone.duration_s > 0.5 * HOP_S]
