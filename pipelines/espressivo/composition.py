@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, TypedDict, Unpack, overload
 
 from espressivo.emotion.intake import Emotion, receive, think
 from espressivo.emotion.plan import EmotionPlan
@@ -64,6 +64,20 @@ class MusicPipelineOutput:
                 save_wav(self.audio, temporary[wav_path], metadata=self.provenance.metadata())
 
 
+class MusicOptions(TypedDict, total=False):
+    """Keyword arguments of :meth:`MusicPipeline.__call__`, for type checkers."""
+
+    plan: EmotionPlan | Path | None
+    intensity: float | None
+    duration_s: float
+    settings: MusicSettings | None
+    seed: int | None
+    generator: HasInitialSeed | None
+    output_type: Literal["audio", "score"]
+    progress: ProgressCallback | None
+    cancel: CancelToken | None
+
+
 class MusicPipeline:
     """Composes music for an emotion or a plan. One instance may serve several threads at once."""
 
@@ -71,6 +85,16 @@ class MusicPipeline:
     def from_pretrained(cls) -> Self:
         """The rule composer needs no weights."""
         return cls()
+
+    @overload
+    def __call__(
+        self, emotion: Emotion | None = None, *, return_dict: Literal[True] = True, **options: Unpack[MusicOptions]
+    ) -> MusicPipelineOutput: ...
+
+    @overload
+    def __call__(
+        self, emotion: Emotion | None = None, *, return_dict: Literal[False], **options: Unpack[MusicOptions]
+    ) -> tuple[Score, AudioClip | None]: ...
 
     def __call__(
         self,
@@ -127,10 +151,8 @@ class MusicPipeline:
         provenance = describe_run(
             kind="music",
             seed=seed,
-            inputs={"plan": thought.to_json().encode()},
+            inputs={"plan": thought.to_json()},
             settings=settings.model_dump(mode="json"),
-            checkpoints=(),
-            consent=None,
         )
         if not return_dict:
             return score, audio

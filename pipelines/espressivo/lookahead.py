@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TypeVar
 
 __all__ = ["ahead"]
@@ -19,7 +19,7 @@ class _End:
         self.error = error
 
 
-def ahead(items: Iterator[T], depth: int) -> Iterator[T]:
+def ahead(items: Iterator[T], depth: int) -> Generator[T]:
     """The same items, made in another thread, at most ``depth`` before they are needed.
 
     An exception in ``items`` is raised here, in its place. Closing the iterator stops the thread after its current item.

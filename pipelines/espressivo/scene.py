@@ -19,7 +19,7 @@ from espressivo.media.video import replace_audio
 from espressivo.music.compose import MusicSettings
 from espressivo.music.mix import mix_under_speech
 from espressivo.progress import CancelToken, ProgressCallback, StageTimer
-from espressivo.provenance import Provenance
+from espressivo.provenance import Provenance, describe_run, digest
 from espressivo.seeds import HasInitialSeed, child_seed, resolve_seed
 from espressivo.settings import TalkSettings
 from espressivo.talking_head import TalkingHeadPipeline, TalkingHeadPipelineOutput, film
@@ -144,7 +144,6 @@ class ScenePipeline:
             progress=progress,
             cancel=cancel,
         )
-        assert isinstance(talk, TalkingHeadPipelineOutput)  # noqa: S101 - tells the type checker what return_dict decides
         assert talk.plan is not None  # noqa: S101 - only a replayed track has none
         assert talk.frames is not None  # noqa: S101 - output_type asked for them
         length_s = talk.speech.duration_s if talk.speech else talk.track.duration_s
@@ -156,9 +155,9 @@ class ScenePipeline:
             progress=progress,
             cancel=cancel,
         )
-        assert isinstance(music, MusicPipelineOutput)  # noqa: S101 - as above
         assert music.audio is not None  # noqa: S101 - the default output type makes sound
 
+        provenance = talk.provenance.model_copy(update=_joined(talk.provenance, music.provenance))
         timer = StageTimer(progress, cancel)
         with timer.stage("mix"):
             audio = mix_under_speech(music.audio, talk.speech) if talk.speech else music.audio
@@ -168,10 +167,12 @@ class ScenePipeline:
             filmed = temporary[files.talk or files.scene]
             film(talk.frames, talk.track, talk.speech, filmed, talk.provenance, timer)
             with timer.stage("write"):
-                replace_audio(filmed, audio, temporary[files.scene], metadata=talk.provenance.metadata())
+                replace_audio(filmed, audio, temporary[files.scene], metadata=provenance.metadata())
                 _write_parts(files, temporary, talk, music)
-        seconds = _summed(talk.seconds, music.seconds, timer.seconds)
-        return ScenePipelineOutput(talk, music, audio, files, seed, seconds, talk.provenance)
+            seconds = _summed(talk.seconds, music.seconds, timer.seconds)
+            if files.provenance:
+                _write_record(provenance, files.provenance, temporary, seconds)
+        return ScenePipelineOutput(talk, music, audio, files, seed, seconds, provenance)
 
 
 def _write_parts(
@@ -184,8 +185,21 @@ def _write_parts(
         talk.track.save(temporary[files.track])
     if files.track_csv:
         talk.track.save_csv(temporary[files.track_csv])
-    if files.provenance:
-        talk.provenance.save(temporary[files.provenance])
+
+
+def _joined(talk: Provenance, music: Provenance) -> dict[str, object]:
+    """Fields in which the record of a scene differs from that of its talking head."""
+    both = describe_run(kind="scene", seed=talk.seed, inputs={}, settings={"talk": talk.settings, "music": music.settings})
+    names = ("kind", "settings", "settings_digest", "disclosure", "digital_source_type")
+    return {name: getattr(both, name) for name in names}
+
+
+def _write_record(provenance: Provenance, path: Path, temporary: dict[Path, Path], seconds: dict[str, float]) -> None:
+    """The record, with the digests of the files beside it under their final names."""
+    outputs = {final.name: digest(written) for final, written in temporary.items() if final != path}
+    rounded = {stage.replace("/", "."): round(value, 3) for stage, value in seconds.items()}
+    record = provenance.model_copy(update={"outputs": outputs, "stage_seconds": rounded})
+    temporary[path].write_text(record.to_json(), encoding="utf-8")
 
 
 def _summed(*parts: dict[str, float]) -> dict[str, float]:

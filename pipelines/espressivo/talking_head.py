@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypedDict, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from espressivo.emotion.intake import Emotion, receive, think
 from espressivo.emotion.plan import EmotionPlan
 from espressivo.errors import SettingError, TrackError
 from espressivo.face.track import FacialActionTrack, num_frames
+from espressivo.lookahead import ahead
 from espressivo.media.audio import load_audio
 from espressivo.media.clip import AudioClip
 from espressivo.media.image import load_image
@@ -32,6 +34,7 @@ __all__ = ["StepCallback", "TalkingHeadPipeline", "TalkingHeadPipelineOutput", "
 Frame = NDArray[np.uint8]
 StepCallback = Callable[[Any, int, int, dict[str, Any]], dict[str, Any]]
 DEFAULT_DURATION_S = 8.0
+FRAMES_AHEAD = 4
 CHECKPOINTS = ("head", "face_landmarker")
 
 
@@ -60,6 +63,24 @@ class TalkingHeadPipelineOutput:
     provenance: Provenance
 
 
+class TalkingHeadOptions(TypedDict, total=False):
+    """Keyword arguments of :meth:`TalkingHeadPipeline.__call__`, for type checkers."""
+
+    plan: EmotionPlan | Path | None
+    track: FacialActionTrack | Path | None
+    intensity: float | None
+    transcript: str | None
+    duration_s: float | None
+    settings: TalkSettings | None
+    seed: int | None
+    generator: HasInitialSeed | None
+    output_type: Literal["mp4", "frames", "track"]
+    output_path: Path | None
+    progress: ProgressCallback | None
+    cancel: CancelToken | None
+    callback_on_step_end: StepCallback | None
+
+
 class TalkingHeadPipeline:
     """Makes a photograph speak with an emotion. One instance may serve several threads at once.
 
@@ -81,6 +102,28 @@ class TalkingHeadPipeline:
         """
         return cls(PortraitRenderer.from_pretrained(path), ProceduralMotion())
 
+    @overload
+    def __call__(
+        self,
+        portrait: Path | Frame,
+        speech: Path | AudioClip | None = None,
+        emotion: Emotion | None = None,
+        *,
+        return_dict: Literal[True] = True,
+        **options: Unpack[TalkingHeadOptions],
+    ) -> TalkingHeadPipelineOutput: ...
+
+    @overload
+    def __call__(
+        self,
+        portrait: Path | Frame,
+        speech: Path | AudioClip | None = None,
+        emotion: Emotion | None = None,
+        *,
+        return_dict: Literal[False],
+        **options: Unpack[TalkingHeadOptions],
+    ) -> tuple[Path | Iterator[Frame] | None, FacialActionTrack]: ...
+
     def __call__(
         self,
         portrait: Path | Frame,
@@ -101,7 +144,7 @@ class TalkingHeadPipeline:
         cancel: CancelToken | None = None,
         callback_on_step_end: StepCallback | None = None,
         return_dict: bool = True,
-    ) -> TalkingHeadPipelineOutput | tuple[object, FacialActionTrack]:
+    ) -> TalkingHeadPipelineOutput | tuple[Path | Iterator[Frame] | None, FacialActionTrack]:
         """Render a talking head.
 
         Args:
@@ -156,9 +199,10 @@ class TalkingHeadPipeline:
             kind="talking_head",
             seed=seed,
             inputs={
-                "portrait": image.tobytes(),
-                "speech": clip.samples.tobytes() if clip else b"",
-                "plan": thought.to_json().encode() if thought else b"",
+                "portrait": image,
+                "speech": clip.samples if clip else None,
+                "plan": thought.to_json() if thought else None,
+                "track": given.weights if given else None,
             },
             settings=settings.model_dump(mode="json"),
             checkpoints=CHECKPOINTS,
@@ -240,7 +284,7 @@ def film(
     provenance: Provenance,
     timer: StageTimer,
 ) -> None:
-    """Draw the frames and encode them with the speech. The two are timed apart although they take turns.
+    """Draw the frames and encode them with the speech; one is drawn while another is encoded.
 
     Args:
         frames: As many as the track has.
@@ -248,23 +292,27 @@ def film(
         clip: The speech, or ``None`` for a silent film.
         path: Where the mp4 goes; written atomically.
         provenance: Written into the file.
-        timer: Gets the stages ``render`` and ``encode``.
+        timer: Gets the stage ``render``, and within it ``render/draw`` and ``render/encode``, which overlap.
 
     Raises:
         EncodeError: The video could not be written; an existing file is untouched.
     """
-    drawing_s = 0.0
+    spent = {"render/draw": 0.0, "render/encode": 0.0}
 
     def drawn() -> Iterator[Frame]:
-        nonlocal drawing_s
         for index in range(len(track)):
             started = time.perf_counter()
             frame = next(frames)
-            drawing_s += time.perf_counter() - started
-            yield frame
+            spent["render/draw"] += time.perf_counter() - started
             report(index + 1)
+            yield frame
 
-    with timer.stage("render", len(track)) as report:
-        encode_video(path, drawn(), fps=track.fps, audio=clip, metadata=provenance.metadata())
-    timer.seconds["encode"] = timer.seconds["render"] - drawing_s
-    timer.seconds["render"] = drawing_s
+    def encoded(source: Iterator[Frame]) -> Iterator[Frame]:
+        for frame in source:
+            started = time.perf_counter()
+            yield frame
+            spent["render/encode"] += time.perf_counter() - started
+
+    with timer.stage("render", len(track)) as report, closing(ahead(drawn(), FRAMES_AHEAD)) as source:
+        encode_video(path, encoded(source), fps=track.fps, audio=clip, metadata=provenance.metadata())
+    timer.seconds |= spent

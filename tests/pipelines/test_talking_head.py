@@ -27,7 +27,7 @@ def test_a_portrait_speaks(talking_head, small_portrait, short_speech, tmp_path)
     assert film.num_frames == len(result.track) == num_frames(short_speech.duration_s, Fraction(25))
     assert film.has_audio
     assert result.plan.segments[-1].end_s == pytest.approx(short_speech.duration_s)
-    assert set(result.seconds) == {"read", "listen", "think", "move", "render", "encode"}
+    assert set(result.seconds) == {"read", "listen", "think", "move", "render", "render/draw", "render/encode"}
     assert verify_file(path).found
 
 

@@ -52,7 +52,10 @@ class RunReport:
             )
             return
         print_table("Files", ("file", "kB"), [(path.as_posix(), f"{path.stat().st_size / 1024:.0f}") for path in self.files])
-        rows = [(stage, f"{value:.2f}", f"{value / self.duration_s:.3f}") for stage, value in self.seconds.items()]
+        rows = [
+            ("  " + stage.partition("/")[2] if "/" in stage else stage, f"{value:.2f}", f"{value / self.duration_s:.3f}")
+            for stage, value in self.seconds.items()
+        ]
         rows.append(("all, with start-up", f"{self.wall_s:.2f}", f"{self.real_time_factor:.3f}"))
         title = f"{self.duration_s:.2f} s of result, seed {self.seed}"
         print_table(title, ("stage", "seconds", "real-time factor"), rows)
