@@ -17,12 +17,15 @@ from typing import Annotated, Any, Final, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from espressivo.media.atomic import write_bytes
+from espressivo.media.limits import MAX_SIDECAR_BYTES
+from espressivo.media.metadata import FileInputError, read_metadata
+from espressivo.media.source import read_bounded
 from espressivo.resources import checkpoint_folder
 
-__all__ = ["ConsentBasis", "Provenance", "describe_run", "digest", "tool_version", "write_sidecar"]
+__all__ = ["ConsentBasis", "Provenance", "VerifyReport", "describe_run", "digest", "tool_version", "verify_file"]
 
 Kind = Literal["plan", "talking_head", "music", "scene"]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -38,6 +41,8 @@ SOURCE_TYPES: Final[dict[Kind, str]] = {
     "talking_head": "compositeWithTrainedAlgorithmicMedia",
     "scene": "compositeWithTrainedAlgorithmicMedia",
 }
+# For what rules made, without anything that was learnt from data.
+RULES_SOURCE_TYPE: Final = "algorithmicMedia"
 DISCLOSURES: Final[dict[Kind, str]] = {
     "plan": "AI-generated plan of an emotion",
     "music": "AI-generated music",
@@ -109,12 +114,31 @@ class Provenance(BaseModel):
         return {
             "comment": f"{self.disclosure}. Made with espressivo {self.tool_version}.",
             "digital_source_type": self.digital_source_type,
-            "espressivo": json.dumps(record, ensure_ascii=False, sort_keys=True, separators=(",", ":")),
+            "espressivo": json.dumps(record, sort_keys=True, separators=(",", ":")),
         }
 
     def to_json(self) -> str:
         """The whole record as indented JSON, ending in a newline."""
         return json.dumps(self.model_dump(mode="json", exclude_none=True), ensure_ascii=False, indent=2) + "\n"
+
+    def save(
+        self, path: Path, *, outputs: Mapping[str, Path] | None = None, stage_seconds: Mapping[str, float] | None = None
+    ) -> None:
+        """Write the record as a sidecar, atomically.
+
+        Args:
+            path: Where to: ``provenance.json`` in the folder of the files, or ``talk.mp4.provenance.json`` beside one.
+            outputs: The files it speaks about, by the name they will have; their digests are recorded.
+            stage_seconds: Time spent by stage.
+
+        Raises:
+            EncodeError: One of :func:`espressivo.media.atomic.atomic_output`.
+        """
+        update = {
+            "outputs": {name: digest(file) for name, file in (outputs or {}).items()},
+            "stage_seconds": {name: round(seconds, 3) for name, seconds in (stage_seconds or {}).items()},
+        }
+        write_bytes(path, self.model_copy(update=update).to_json().encode())
 
 
 def describe_run(
@@ -141,41 +165,145 @@ def describe_run(
     Raises:
         CheckpointError: A checkpoint is missing or altered.
     """
-    canonical = json.dumps(dict(settings), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    by_rules = kind in {"plan", "music"} and not checkpoints
     return Provenance(
         tool_version=tool_version(),
         kind=kind,
         seed=seed,
         inputs={role: digest(content) for role, content in inputs.items() if content is not None},
         settings=dict(settings),
-        settings_digest=digest(canonical),
+        settings_digest=_settings_digest(settings),
         checkpoints={name: digest(checkpoint_folder(name) / "SHA256SUMS") for name in checkpoints},
         consent=consent,
         disclosure=DISCLOSURES[kind],
-        digital_source_type=SOURCE_TYPE_SCHEME + SOURCE_TYPES[kind],
+        digital_source_type=SOURCE_TYPE_SCHEME + (RULES_SOURCE_TYPE if by_rules else SOURCE_TYPES[kind]),
         request=request,
     )
 
 
-def write_sidecar(
-    provenance: Provenance, path: Path, *, outputs: Sequence[Path] = (), stage_seconds: Mapping[str, float] | None = None
-) -> None:
-    """Write the record beside the files it speaks about, with their digests and with timings.
+class VerifyReport(BaseModel):
+    """What provenance a file carries.
 
-    Args:
-        provenance: The record.
-        path: Where to, e.g. ``talk.mp4.provenance.json``.
-        outputs: Finished files.
-        stage_seconds: Time spent by stage.
+    Attributes:
+        file: Name of the file.
+        kind: ``"video"``, ``"sound"``, ``"midi"``, ``"picture"``, ``"json"`` or ``"tensors"``.
+        sha256: Digest of the file.
+        found: Whether anything tells that it was made by a machine.
+        provenance: The embedded record, or that of the sidecar.
+        comment: The disclosure for people, as embedded.
+        digital_source_type: The disclosure for machines, as embedded.
+        sidecar: Whether a sidecar lists the file, and with which digest.
+        problems: What contradicts itself.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: str
+    kind: str
+    sha256: Digest
+    found: bool
+    provenance: Provenance | None
+    comment: str | None
+    digital_source_type: str | None
+    sidecar: Literal["none", "matches", "differs"]
+    problems: tuple[str, ...]
+
+    def lines(self) -> list[str]:
+        """The report for people."""
+        lines = [f"{self.file} ({self.kind}), SHA-256 {self.sha256}"]
+        if not self.found:
+            lines.append("No provenance found: nothing in or beside the file tells how it was made.")
+        if self.comment:
+            lines.append(f"Says: {self.comment}")
+        if self.digital_source_type:
+            lines.append(f"Digital source type: {self.digital_source_type.rsplit('/', 1)[-1]} (IPTC)")
+        if self.provenance:
+            lines += _described(self.provenance)
+        if self.sidecar != "none":
+            lines.append(f"Sidecar: its digest {self.sidecar}{'' if self.sidecar == 'matches' else '; the file was changed'}")
+        lines += [f"Problem: {problem}" for problem in self.problems]
+        if self.found:
+            lines.append("This information is not signed: it can be removed or forged.")
+        return [_printable(line) for line in lines]
+
+
+def verify_file(path: Path) -> VerifyReport:
+    """Tell what an mp4, wav, mid, png, json or safetensors file says about how it was made.
+
+    A sidecar is looked for beside it: ``<file>.provenance.json``, then ``provenance.json``.
 
     Raises:
-        EncodeError: One of :func:`espressivo.media.atomic.atomic_output`.
+        InputError: ``file.missing``, ``file.format``, ``file.malformed`` and the like.
     """
-    update = {
-        "outputs": {output.name: digest(output) for output in outputs},
-        "stage_seconds": {name: round(seconds, 3) for name, seconds in (stage_seconds or {}).items()},
-    }
-    write_bytes(path, provenance.model_copy(update=update).to_json().encode())
+    metadata = read_metadata(path)
+    sha256 = digest(path)
+    problems: list[str] = []
+    record = _parsed(metadata.fields.get("espressivo"), "the embedded record", problems)
+    beside = _sidecar(path, problems)
+    sidecar: Literal["none", "matches", "differs"] = "none"
+    if beside is not None:
+        sidecar = "matches" if beside.outputs[path.name] == sha256 else "differs"
+    comment = metadata.fields.get("comment")
+    source_type = metadata.fields.get("digital_source_type")
+    if record is not None and metadata.kind == "json":
+        comment, source_type = record.disclosure, record.digital_source_type
+    marked = (
+        record is not None or (comment or "").startswith("AI-generated") or (source_type or "").startswith(SOURCE_TYPE_SCHEME)
+    )
+    return VerifyReport(
+        file=path.name,
+        kind=metadata.kind,
+        sha256=sha256,
+        found=marked or sidecar == "matches",
+        provenance=record or beside,
+        comment=comment,
+        digital_source_type=source_type,
+        sidecar=sidecar,
+        problems=tuple(problems),
+    )
+
+
+def _parsed(text: str | None, what: str, problems: list[str]) -> Provenance | None:
+    if text is None:
+        return None
+    try:
+        record = Provenance.model_validate_json(text)
+    except ValidationError as error:
+        problems.append(f"{what} cannot be read ({error.error_count()} fields are wrong)")
+        return None
+    if record.settings_digest != _settings_digest(record.settings):
+        problems.append(f"the settings in {what} do not match their digest")
+    return record
+
+
+def _sidecar(path: Path, problems: list[str]) -> Provenance | None:
+    """The record beside a file that speaks about it."""
+    for candidate in (path.with_name(path.name + SIDECAR_SUFFIX), path.with_name("provenance.json")):
+        if candidate == path or not candidate.is_file():
+            continue
+        text = read_bounded(candidate, FileInputError, max_bytes=MAX_SIDECAR_BYTES).decode("utf-8", "replace")
+        record = _parsed(text, candidate.name, problems)
+        if record is not None and path.name in record.outputs:
+            return record
+    return None
+
+
+def _printable(text: str) -> str:
+    """Without the control characters by which a file could steer the terminal that shows the report."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def _described(record: Provenance) -> list[str]:
+    lines = [f"Made by {record.tool} {record.tool_version} ({record.kind.replace('_', ' ')}), seed {record.seed}"]
+    if record.consent is not None:
+        lines.append(f"Consent basis of the portrait: {record.consent.value.replace('_', ' ')}")
+    elif record.kind in {"talking_head", "scene"}:
+        lines.append("Consent basis of the portrait: none was declared")
+    lines += [f"Input {role}: SHA-256 {sha256}" for role, sha256 in record.inputs.items()]
+    lines += [f"Checkpoint {name}: SHA-256 {sha256}" for name, sha256 in record.checkpoints.items()]
+    if record.request is not None:
+        lines.append(f"Request: {record.request}")
+    return lines
 
 
 def digest(content: str | bytes | Path | NDArray[Any]) -> str:
@@ -199,6 +327,10 @@ def tool_version() -> str:
         return version("espressivo")
     except PackageNotFoundError:
         return "unknown"
+
+
+def _settings_digest(settings: Mapping[str, JsonValue]) -> str:
+    return digest(json.dumps(dict(settings), sort_keys=True, separators=(",", ":")))
 
 
 def _strings(value: JsonValue) -> list[str]:
