@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import BmpImagePlugin, Image, ImageCms, ImageOps, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL import BmpImagePlugin, Image, ImageCms, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from espressivo.errors import EncodeError, ImageInputError
 from espressivo.media.atomic import atomic_output
@@ -42,6 +42,19 @@ DECODERS: Final[dict[str, Callable[[io.BytesIO], Image.Image]]] = {
     "WebP": WebPImagePlugin.WebPImageFile,
     "BMP": BmpImagePlugin.BmpImageFile,
 }
+TRANSPOSITIONS: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+ORIENTATION_TAG: Final = 0x0112
+SHORT: Final = 3
+EXIF_ENTRY: Final = "HHIHxx"
+EXIF_ENTRY_BYTES: Final = 12
 EIGHT_BIT_MODES: Final = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"})
 
 
@@ -165,11 +178,30 @@ def _malformed(name: str, kind: str, error: Exception) -> ImageInputError:
 
 
 def _upright(picture: Image.Image) -> Image.Image:
-    """Apply the orientation that the camera noted; broken EXIF leaves the picture as it is, as browsers do."""
-    try:
-        return ImageOps.exif_transpose(picture)
-    except (SyntaxError, ValueError, TypeError, KeyError, OSError, struct.error):
-        return picture
+    """Apply the orientation that the camera noted."""
+    method = TRANSPOSITIONS.get(_orientation(picture.info.get("exif") or b""))
+    return picture if method is None else picture.transpose(method)
+
+
+def _orientation(exif: bytes) -> int:
+    """Orientation from the first directory of EXIF data, 1 where there is none; broken EXIF does not spoil a picture.
+
+    Reference: TIFF 6.0 (Adobe 1992), section 2; Exif 2.32 (CIPA DC-008), 4.6.4.
+    """
+    exif = exif.removeprefix(b"Exif\0\0")
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
+    if order is None or len(exif) < 8:
+        return 1
+    (position,) = struct.unpack(order + "I", exif[4:8])
+    if position + 2 > len(exif):
+        return 1
+    (count,) = struct.unpack_from(order + "H", exif, position)
+    count = min(count, (len(exif) - position - 2) // EXIF_ENTRY_BYTES)
+    entries = exif[position + 2 : position + 2 + count * EXIF_ENTRY_BYTES]
+    for tag, kind, _, value in struct.iter_unpack(order + EXIF_ENTRY, entries):
+        if tag == ORIENTATION_TAG and kind == SHORT:
+            return int(value)
+    return 1
 
 
 def _to_rgb(picture: Image.Image, profile: bytes | None, name: str, background: Rgb) -> NDArray[np.uint8]:

@@ -34,17 +34,12 @@ def open_regular(path: Path, error: type[EspressivoError], *, max_bytes: int) ->
     except (OSError, ValueError) as cause:
         reason = cause.strerror if isinstance(cause, OSError) else str(cause)
         raise error(f"{error.prefix}unreadable", f"cannot open {path.name!r}: {reason}") from cause
+    try:
+        _check(os.fstat(descriptor), path.name, error, max_bytes)
+    except EspressivoError:
+        os.close(descriptor)
+        raise
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise error(f"{error.prefix}not_a_file", f"{path.name!r} is a folder, pipe or device; give a file")
-        if status.st_size == 0:
-            raise error(f"{error.prefix}empty", f"{path.name!r} is empty; export it again")
-        if status.st_size > max_bytes:
-            raise error(
-                f"{error.prefix}too_large",
-                f"{path.name!r} has {status.st_size / MEBIBYTE:.1f} MB; at most {max_bytes / MEBIBYTE:.0f} MB are accepted",
-            )
         yield file
 
 
@@ -55,3 +50,15 @@ def read_bounded(path: Path, error: type[EspressivoError], *, max_bytes: int) ->
             return file.read(max_bytes)
         except OSError as cause:
             raise error(f"{error.prefix}unreadable", f"cannot read {path.name!r}: {cause.strerror}") from cause
+
+
+def _check(status: os.stat_result, name: str, error: type[EspressivoError], max_bytes: int) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise error(f"{error.prefix}not_a_file", f"{name!r} is a folder, pipe or device; give a file")
+    if status.st_size == 0:
+        raise error(f"{error.prefix}empty", f"{name!r} is empty; export it again")
+    if status.st_size > max_bytes:
+        raise error(
+            f"{error.prefix}too_large",
+            f"{name!r} has {status.st_size / MEBIBYTE:.1f} MB; at most {max_bytes / MEBIBYTE:.0f} MB are accepted",
+        )
