@@ -1,0 +1,293 @@
+"""Accompaniment, bass, pad and percussion: patterns chosen by mood and by how many notes the section still lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from espressivo.music.draft import SIXTEENTH, DraftNote
+from espressivo.music.form import Bar, FormSection, Phrase
+from espressivo.music.harmony import SectionHarmony, voice_chords
+from espressivo.music.melody import chord_at, metrical_weight
+from espressivo.music.score import ChordSpan
+
+__all__ = ["PATTERNS", "accompany", "bass_line", "counter_line", "pad_layer", "percussion_line"]
+
+BASS_LOW, BASS_HIGH = 31, 50
+Hit = tuple[int, int, tuple[int, ...]]
+"""Start and length in sixteenths of the bar, and the voices (0 = lowest) that sound."""
+
+
+# --- patterns of a bar -------------------------------------------------------------------------------------------------
+
+
+def _sustain(places: int, _beat: int, _unit: int, voices: tuple[int, ...]) -> list[Hit]:
+    return [(0, places, voices)]
+
+
+def _block(places: int, beat: int, unit: int, voices: tuple[int, ...]) -> list[Hit]:
+    step = max(unit, beat)
+    return [(p, min(step, places - p), voices) for p in range(0, places, step)]
+
+
+def _pulse(places: int, _beat: int, unit: int, voices: tuple[int, ...]) -> list[Hit]:
+    return [(p, min(unit, places - p), voices) for p in range(0, places, unit)]
+
+
+def _offbeat(places: int, beat: int, unit: int, voices: tuple[int, ...]) -> list[Hit]:
+    half = max(unit, 2) if beat % 3 else beat // 3 * 2
+    return [(p, min(2, places - p), voices) for p in range(min(half, beat // 2 * 2 or 2), places, beat)]
+
+
+def _arpeggio(places: int, _beat: int, unit: int, voices: tuple[int, ...]) -> list[Hit]:
+    wave = [*voices, *voices[-2:0:-1]]
+    return [(p, min(unit, places - p), (wave[k % len(wave)],)) for k, p in enumerate(range(0, places, unit))]
+
+
+def _alberti(places: int, _beat: int, unit: int, voices: tuple[int, ...]) -> list[Hit]:
+    figure = [voices[0], voices[-1], voices[len(voices) // 2], voices[-1]]
+    return [(p, min(unit, places - p), (figure[k % 4],)) for k, p in enumerate(range(0, places, unit))]
+
+
+def _waltz(places: int, beat: int, _unit: int, voices: tuple[int, ...]) -> list[Hit]:
+    return [(p, min(beat, places - p), voices[:1] if p == 0 else voices[1:] or voices) for p in range(0, places, max(beat, 2))]
+
+
+def _tremolo(places: int, beat: int, unit: int, voices: tuple[int, ...]) -> list[Hit]:
+    step = max(beat // 2, unit)
+    return [(p, min(step, places - p), voices[-2:]) for p in range(0, places, step)]
+
+
+def _ostinato(places: int, _beat: int, unit: int, voices: tuple[int, ...]) -> list[Hit]:
+    figure = [voices[0], voices[0], voices[min(1, len(voices) - 1)], voices[0], voices[-1], voices[0]]
+    return [(p, min(unit, places - p), (figure[k % 6],)) for k, p in enumerate(range(0, places, unit))]
+
+
+PATTERNS: dict[str, Callable[[int, int, int, tuple[int, ...]], list[Hit]]] = {
+    "sustain": _sustain,
+    "block": _block,
+    "pulse": _pulse,
+    "offbeat": _offbeat,
+    "arpeggio": _arpeggio,
+    "alberti": _alberti,
+    "waltz": _waltz,
+    "tremolo": _tremolo,
+    "ostinato": _ostinato,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """A pattern with its unit (sixteenths) and number of voices."""
+
+    style: str
+    unit: int
+    num_voices: int
+
+    def hits(self, bar: Bar, beat_places: int) -> list[Hit]:
+        return PATTERNS[self.style](2 * bar.length_eighths, beat_places, self.unit, tuple(range(self.num_voices)))
+
+    def num_notes(self, bar: Bar, beat_places: int) -> int:
+        return sum(len(voices) for _, _, voices in self.hits(bar, beat_places))
+
+
+def accompany(
+    section: FormSection,
+    harmony: SectionHarmony,
+    styles: list[str],
+    budgets: dict[int, float],
+    ceiling: int,
+    random: np.random.Generator,
+) -> list[DraftNote]:
+    """Chordal accompaniment with the given number of notes a bar, as nearly as patterns allow.
+
+    Args:
+        section: Where.
+        harmony: Its chords.
+        styles: Pattern names in order of liking; the first of them that comes near the budget serves a whole phrase.
+        budgets: Notes for each bar, by its first tick; a bar with less than half a note keeps silent.
+        ceiling: Highest pitch, below the melody.
+        random: Source of choices.
+    """
+    notes: list[DraftNote] = []
+    owed = 0.0
+    preferred = list(random.permutation(len(styles)))
+    ordered = [styles[index] for index in preferred]
+    voicings = {count: voice_chords(harmony.chords, count, max(ceiling - 21, 36), max(ceiling, 57)) for count in (1, 2, 3, 4)}
+    for phrase in section.phrases:
+        beat_places = 2 * section.beat_eighths
+        figure = _figure_for(phrase, ordered, budgets, beat_places)
+        for bar in phrase.bars:
+            owed += budgets[bar.start_tick]
+            if owed < 0.5:
+                continue
+            chosen = _adapted(figure, bar, owed, beat_places)
+            owed -= chosen.num_notes(bar, beat_places)
+            owed = float(np.clip(owed, -6.0, 6.0))
+            notes += _realise(chosen, bar, beat_places, harmony.chords, voicings[chosen.num_voices])
+    return notes
+
+
+def _figure_for(phrase: Phrase, styles: list[str], budgets: dict[int, float], beat_places: int) -> _Figure:
+    """The best-liked style that can come within a fifth of the phrase's budget, or else the nearest."""
+    bar = max(phrase.bars, key=lambda bar: bar.length_eighths)
+    wanted = max(budgets[bar.start_tick], 0.5)
+    nearest: tuple[float, _Figure] | None = None
+    for style in styles:
+        figure = min(_figures(style), key=lambda figure: _misfit(figure, bar, wanted, beat_places))
+        misfit = _misfit(figure, bar, wanted, beat_places)
+        if misfit < 0.2:
+            return figure
+        if nearest is None or misfit < nearest[0]:
+            nearest = (misfit, figure)
+    return nearest[1] if nearest else _Figure("sustain", 4, 3)
+
+
+def _figures(style: str) -> list[_Figure]:
+    units = (1, 2, 4, 8) if style in {"arpeggio", "alberti", "ostinato", "pulse"} else (2, 4, 8)
+    voices = (3, 4) if style in {"arpeggio", "alberti", "ostinato"} else (1, 2, 3, 4)
+    return [_Figure(style, unit, count) for unit in units for count in voices]
+
+
+def _misfit(figure: _Figure, bar: Bar, wanted: float, beat_places: int) -> float:
+    too_fast = bar.duration_s / (2 * bar.length_eighths) * figure.unit < 0.085 and figure.style != "sustain"
+    thin = 0.03 if figure.num_voices == 1 else 0.0
+    ratio: float = abs(np.log(max(figure.num_notes(bar, beat_places), 0.1) / wanted))
+    return ratio + thin + (2.0 if too_fast else 0.0)
+
+
+def _adapted(figure: _Figure, bar: Bar, wanted: float, beat_places: int) -> _Figure:
+    """The phrase's figure with more or fewer voices, so that the bar's count comes out right."""
+    same = [other for other in _figures(figure.style) if other.unit == figure.unit]
+    return min(same, key=lambda other: (abs(other.num_notes(bar, beat_places) - wanted), other.num_voices))
+
+
+def _realise(
+    figure: _Figure, bar: Bar, beat_places: int, chords: tuple[ChordSpan, ...], voicings: list[tuple[int, ...]]
+) -> list[DraftNote]:
+    places = 2 * bar.length_eighths
+    by_start = {span.start_tick: voicing for span, voicing in zip(chords, voicings, strict=True)}
+    notes = []
+    for start, length, voices in figure.hits(bar, beat_places):
+        tick = bar.start_tick + start * SIXTEENTH
+        span = max((span for span in chords if span.start_tick <= tick), key=lambda span: span.start_tick)
+        voicing = by_start[span.start_tick]
+        weight = metrical_weight(start, places, beat_places) - 1.5
+        notes += [
+            DraftNote(tick, length * SIXTEENTH, voicing[min(voice, len(voicing) - 1)], "accompaniment", weight)
+            for voice in voices
+        ]
+    return notes
+
+
+# --- the other layers --------------------------------------------------------------------------------------------------
+
+
+def bass_line(section: FormSection, harmony: SectionHarmony, lowest_melody: int) -> list[DraftNote]:
+    """Roots, with fifths and pulses as arousal rises; the bass moves by the nearest octave."""
+    notes: list[DraftNote] = []
+    high = min(BASS_HIGH, lowest_melody - 5)
+    pitch = BASS_LOW + 6
+    for bar in section.bars:
+        places = 2 * bar.length_eighths
+        for start, length, is_fifth in _bass_rhythm(bar, section.beat_eighths * 2):
+            tick = bar.start_tick + start * SIXTEENTH
+            chord = chord_at(harmony.chords, tick)
+            fifth = (chord.root + 7) % 12
+            tone = fifth if is_fifth and fifth in chord.pitch_classes else chord.bass
+            options = [p for p in range(BASS_LOW, max(high, BASS_LOW + 11) + 1) if p % 12 == tone]
+            pitch = _nearest(options, pitch)
+            weight = metrical_weight(start, places, section.beat_eighths * 2) - 1.0
+            notes.append(DraftNote(tick, length * SIXTEENTH, pitch, "bass", weight))
+    return _split_at_chords(notes, harmony.chords)
+
+
+def _nearest(pitches: list[int], goal: int) -> int:
+    return min(pitches, key=lambda pitch: (abs(pitch - goal), pitch))
+
+
+def _bass_rhythm(bar: Bar, beat_places: int) -> list[tuple[int, int, bool]]:
+    """Starts, lengths and whether the fifth sounds, from one note a bar to a pulse of eighths."""
+    places = 2 * bar.length_eighths
+    affordable = 0.18 * bar.moment.density_nps * bar.duration_s
+    if affordable < 1.6 or places <= beat_places:
+        return [(0, places, False)]
+    if affordable < 3.0:
+        middle = (places // 2 + beat_places - 1) // beat_places * beat_places
+        return (
+            [(0, middle, False), (middle, places - middle, bar.moment.valence > 0)] if middle < places else [(0, places, False)]
+        )
+    step = beat_places if affordable < 5.5 else max(beat_places // 2, 2)
+    starts = range(0, places, step)
+    return [(p, min(step, places - p), bar.moment.valence > 0 and k % 4 == 2) for k, p in enumerate(starts)]
+
+
+def _split_at_chords(notes: list[DraftNote], chords: tuple[ChordSpan, ...]) -> list[DraftNote]:
+    """A held bass note is struck again where the chord changes beneath it."""
+    result = []
+    for note in notes:
+        cuts = [s for s in chords if note.start_tick < s.start_tick < note.end_tick and s.chord.bass != note.pitch % 12]
+        if not cuts:
+            result.append(note)
+            continue
+        cut = cuts[0]
+        pitch = _nearest([p for p in range(BASS_LOW, BASS_HIGH + 6) if p % 12 == cut.chord.bass], note.pitch)
+        result.append(DraftNote(note.start_tick, cut.start_tick - note.start_tick, note.pitch, "bass", note.weight))
+        result.append(DraftNote(cut.start_tick, note.end_tick - cut.start_tick, pitch, "bass", note.weight - 1.0))
+    return result
+
+
+def pad_layer(harmony: SectionHarmony, num_voices: int, ceiling: int) -> list[DraftNote]:
+    """Held chords in smooth voicings; tones that two chords share are tied over."""
+    held: dict[int, tuple[int, int]] = {}
+    notes: list[DraftNote] = []
+    voicings = voice_chords(harmony.chords, num_voices, max(ceiling - 20, 43), max(ceiling, 64))
+    for span, voicing in zip(harmony.chords, voicings, strict=True):
+        for pitch in [pitch for pitch in held if pitch not in voicing]:
+            start, end = held.pop(pitch)
+            notes.append(DraftNote(start, end - start, pitch, "pad"))
+        for pitch in voicing:
+            held[pitch] = (held[pitch][0] if pitch in held else span.start_tick, span.end_tick)
+    notes += [DraftNote(start, end - start, pitch, "pad") for pitch, (start, end) in held.items()]
+    return notes
+
+
+def counter_line(melody: list[DraftNote], section: FormSection, harmony: SectionHarmony) -> list[DraftNote]:
+    """A second voice a third to a sixth below the melody's strong notes, in varied phrases only."""
+    varied = [(p.bars[0].start_tick, p.bars[-1].end_tick) for p in section.phrases if "'" in p.letter or p.material == "B"]
+    notes: list[DraftNote] = []
+    for note in melody:
+        if note.duration_ticks < 2 * SIXTEENTH or not any(start <= note.start_tick < end for start, end in varied):
+            continue
+        tones = chord_at(harmony.chords, note.start_tick).pitch_classes
+        below = [pitch for pitch in range(note.pitch - 9, note.pitch - 2) if pitch % 12 in tones]
+        if below and (not notes or notes[-1].end_tick <= note.start_tick):
+            notes.append(DraftNote(note.start_tick, note.duration_ticks, below[-1], "counter", -2.0))
+    return notes
+
+
+def percussion_line(section: FormSection, harmony: SectionHarmony, *, is_last: bool) -> list[DraftNote]:
+    """Timpani: the root at phrase beginnings and, as arousal rises, at bar lines; a roll leads over the border."""
+    notes: list[DraftNote] = []
+    for phrase in section.phrases:
+        for index, bar in enumerate(phrase.bars):
+            if index == 0 or section.moment.arousal > 0.55:
+                pitch = _timpani_pitch(chord_at(harmony.chords, bar.start_tick).root)
+                notes.append(DraftNote(bar.start_tick, 4 * SIXTEENTH, pitch, "percussion", 4.0 if index == 0 else 0.0))
+    bar = section.bars[-1]
+    if not is_last and section.moment.arousal > 0.2 and bar.length_eighths >= 4 and len(section.bars) > 1:
+        pitch = _timpani_pitch(chord_at(harmony.chords, bar.end_tick - 1).root)
+        places = range(2 * bar.length_eighths - 8, 2 * bar.length_eighths)
+        first = bar.start_tick + places[0] * SIXTEENTH
+        notes = [note for note in notes if note.start_tick < first]
+        notes += [
+            DraftNote(bar.start_tick + p * SIXTEENTH, SIXTEENTH, pitch, "percussion", -8.0 + 1.5 * k)
+            for k, p in enumerate(places)
+        ]
+    return notes
+
+
+def _timpani_pitch(root: int) -> int:
+    return next(pitch for pitch in range(41, 53) if pitch % 12 == root)

@@ -1,0 +1,24 @@
+"""The way in: a plan becomes a score, by the composer that the settings name."""
+
+from __future__ import annotations
+
+from espressivo.emotion.plan import EmotionPlan
+from espressivo.music.composer_rules import compose_rules
+from espressivo.music.score import Score
+from espressivo.music.settings import MusicSettings
+
+__all__ = ["MusicSettings", "compose"]
+
+
+def compose(plan: EmotionPlan, *, seed: int, settings: MusicSettings) -> Score:
+    """Set a plan to music; same plan, seed and settings, same score.
+
+    Args:
+        plan: The thought; sections follow its segments exactly. At most 30 minutes.
+        seed: 0 or more.
+        settings: Composer, instruments, key, metre and the like.
+
+    Raises:
+        SettingError: ``setting.duration`` or ``setting.palette``.
+    """
+    return compose_rules(plan, seed=seed, settings=settings)
