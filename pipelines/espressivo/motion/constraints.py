@@ -44,16 +44,17 @@ def _window(times_s: FloatArray, start_s: float, end_s: float, ramp_in_s: float,
     return slice(int(first), int(last)), 0.5 * (1.0 + np.cos(np.pi * np.clip(before + after, 0.0, 1.0)))
 
 
-def closure_window(gesture: Gesture, frame_s: float) -> tuple[float, float]:
+def closure_window(gesture: Gesture, times_s: FloatArray, frame_s: float) -> tuple[float, float]:
     """When the lips of p, b or m touch: from just before the acoustic closure to the burst, for at least one frame.
 
-    Time that is missing is taken from the sound before, never from the burst.
+    Time that is missing is taken from the sound before, never from the burst; at the edges of the clip from what there is.
     """
     settings = _settings("closed")
     share = settings["released_share"].get(gesture.label.upper(), settings["released_share"]["other"])
     end_s = gesture.start_s + share * gesture.duration_s
     start_s = gesture.start_s - settings["lead_s"]
-    return min(start_s, end_s - max(settings["hold_s"], 1.05 * frame_s)), end_s
+    start_s = min(start_s, end_s - max(settings["hold_s"], 1.05 * frame_s))
+    return min(start_s, float(times_s[-1])), max(end_s, float(times_s[0]))
 
 
 def _cap(weights: FloatArray, name: str, limit: float, strength: FloatArray) -> None:
@@ -122,7 +123,9 @@ def _of_kind(sequence: Sequence[Gesture], *kinds: str) -> Iterator[Gesture]:
 def _seal_closures(weights: FloatArray, sequence: Sequence[Gesture], times_s: FloatArray, frame_s: float) -> None:
     settings = _settings("closed")
     for gesture in _of_kind(sequence, "closed"):
-        frames, strength = _window(times_s, *closure_window(gesture, frame_s), settings["ramp_in_s"], settings["ramp_out_s"])
+        frames, strength = _window(
+            times_s, *closure_window(gesture, times_s, frame_s), settings["ramp_in_s"], settings["ramp_out_s"]
+        )
         _close(weights[frames], strength)
 
 
