@@ -83,7 +83,10 @@ class PlanStep(Contract):
 
 
 class ActionTarget(Contract):
-    """A facial action unit that rises, holds and falls.
+    """A facial action unit that rises (minimum jerk), holds and falls.
+
+    Targets of one action unit and side may overlap: at every moment the highest of them acts. A hold is written that way,
+    as a base at changing levels with pulses that renew it.
 
     Attributes:
         action_unit: FACS number (Ekman & Friesen 1978), 1-64.

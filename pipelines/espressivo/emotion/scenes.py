@@ -1,0 +1,77 @@
+"""Long text as a sequence of scenes: sentences read one by one, neighbours with one feeling joined, laid over time."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from espressivo.emotion.reading import Reading, read_text
+
+__all__ = ["TextScene", "split_sentences", "text_scenes"]
+
+SENTENCE_END = re.compile(r"(?<=[.!?…])[\"')\]”’]*\s+|\n+")
+MIN_SCENE_S = 1.6
+MAX_SCENES = 24
+JOIN_FROM_COSINE = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class TextScene:
+    """A piece of the text with one feeling, and when it is spoken."""
+
+    start_s: float
+    end_s: float
+    text: str
+    reading: Reading
+
+
+def split_sentences(text: str) -> list[str]:
+    """Sentences without surrounding space; at least one."""
+    parts = [part.strip() for part in SENTENCE_END.split(text)]
+    return [part for part in parts if part] or [text]
+
+
+def text_scenes(text: str, duration_s: float) -> list[TextScene]:
+    """Scenes that tile ``[0, duration_s]``; each lasts in proportion to its number of characters.
+
+    Args:
+        text: What is said or told.
+        duration_s: Seconds to lay it over.
+    """
+    pieces = split_sentences(text)
+    most = max(1, min(MAX_SCENES, math.floor(duration_s / MIN_SCENE_S)))
+    pieces = _joined_to(pieces, most)
+    readings = [read_text(piece) for piece in pieces]
+    groups: list[tuple[str, Reading]] = []
+    for piece, reading in zip(pieces, readings, strict=True):
+        if groups and _cosine(groups[-1][1], reading) >= JOIN_FROM_COSINE:
+            joined = f"{groups[-1][0]} {piece}"
+            groups[-1] = (joined, read_text(joined))
+        else:
+            groups.append((piece, reading))
+    lengths = np.array([len(piece) for piece, _ in groups], dtype=np.float64)
+    edges = np.round(np.concatenate([[0.0], np.cumsum(lengths) / lengths.sum()]) * duration_s, 6)
+    edges[-1] = duration_s
+    return [
+        TextScene(float(start), float(end), piece, reading)
+        for start, end, (piece, reading) in zip(edges[:-1], edges[1:], groups, strict=True)
+    ]
+
+
+def _joined_to(pieces: list[str], most: int) -> list[str]:
+    """Join the shortest neighbours until at most ``most`` pieces are left."""
+    pieces = list(pieces)
+    while len(pieces) > most:
+        index = min(range(len(pieces) - 1), key=lambda i: len(pieces[i]) + len(pieces[i + 1]))
+        pieces[index : index + 2] = [f"{pieces[index]} {pieces[index + 1]}"]
+    return pieces
+
+
+def _cosine(left: Reading, right: Reading) -> float:
+    names = sorted({*left.distribution, *right.distribution})
+    a = np.array([left.distribution.get(name, 0.0) for name in names])
+    b = np.array([right.distribution.get(name, 0.0) for name in names])
+    return float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
