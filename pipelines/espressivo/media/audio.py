@@ -141,6 +141,8 @@ def save_wav(clip: AudioClip, path: Path, metadata: Mapping[str, str] | None = N
 
 
 def _checked_header(stream: Any, name: str) -> tuple[int, int]:  # noqa: ANN401 - PyAV has no stable public stream type
+    if stream.codec_context is None:
+        raise AudioInputError("audio.malformed", f"{name!r} uses an unknown codec; convert it to WAV")
     sample_rate_hz, channels = int(stream.rate or 0), int(stream.channels or 0)
     if not MIN_AUDIO_CHANNELS <= channels <= MAX_AUDIO_CHANNELS:
         raise AudioInputError(

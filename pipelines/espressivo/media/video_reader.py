@@ -105,6 +105,8 @@ def _info(container: Any, name: str) -> VideoInfo:  # noqa: ANN401 - PyAV has no
     if not container.streams.video:
         raise VideoInputError("video.no_pictures", f"{name!r} holds no pictures; give a video")
     stream = container.streams.video[0]
+    if stream.codec_context is None:
+        raise VideoInputError("video.malformed", f"{name!r} uses an unknown codec; convert it to H.264")
     if min(stream.width, stream.height) < MIN_VIDEO_SIDE or stream.width * stream.height > MAX_VIDEO_PIXELS:
         raise VideoInputError(
             "video.too_large",
