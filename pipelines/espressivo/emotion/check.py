@@ -1,4 +1,7 @@
-"""Second look: read the planned face with rules that were not used to make it, and correct it once."""
+"""Second look: read the composed face with rules that were not used to make it, and correct it once.
+
+Looked at before intensity is applied, so that a correction does not depend on it.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,8 @@ READER_TABLES = ("emfacs", "keltner2019", "cordaro_icp")
 ROW_NODES = {"happiness": "joy", "happy": "joy"}
 MIN_EVIDENCE = 0.3
 CORRECTION_LEVEL = 0.5
+# An action unit of two thirds of the strongest one counts as fully there.
+FULLY_SEEN = 1.5
 # Faces that cannot be told apart from a smile by action units alone (Keltner et al. 2019: told by voice, touch, posture).
 READ_AS = {"love": "joy"}
 
@@ -30,19 +35,19 @@ class FaceVerdict:
         face: As given, or corrected.
         read: Emotion that was read first, and its score.
         expected: Primary emotions that count as right.
-        agrees: The reading fits.
         changed: Action units that were raised.
         tables: Rule sets used.
         said: A sentence.
+        agrees: The reading fits.
     """
 
     face: Face
     read: str
     expected: tuple[str, ...]
-    agrees: bool
     changed: tuple[int, ...]
     tables: tuple[str, ...]
     said: str
+    agrees: bool
 
 
 @cache
@@ -73,11 +78,11 @@ def read_face(levels: Mapping[int, float], tables: Iterable[str] = READER_TABLES
     Returns:
         Node -> score 0-1, best first; ``{"neutral": 1}`` for a face at rest.
     """
-    facial = {unit: level for unit, level in levels.items() if unit not in HEAD_UNITS and level > 0.03}
+    facial = {unit: level for unit, level in levels.items() if unit not in HEAD_UNITS and level > 0}
     if not facial:
         return {"neutral": 1.0}
     strongest = max(facial.values())
-    weight = {unit: min(1.0, 1.5 * level / strongest) for unit, level in facial.items()}
+    weight = {unit: min(1.0, FULLY_SEEN * level / strongest) for unit, level in facial.items()}
     total = sum(weight.values())
     scores: dict[str, float] = {}
     for node, units in _rules(tuple(tables)):
@@ -91,16 +96,16 @@ def check_face(face: Face, state: EmotionState) -> FaceVerdict:
     tables = tuple(table for table in READER_TABLES if table not in {row.table for row in face.rows})
     expected = _expected(state)
     levels = face.levels()
-    if not levels or "neutral" in expected:
-        return FaceVerdict(face, "neutral", expected, True, (), tables, "the face rests; nothing to read")
+    if not levels or expected == ("neutral",):
+        return FaceVerdict(face, "neutral", expected, (), tables, "the face rests; nothing to read", agrees=True)
     scores = read_face(levels, tables)
     read = next(iter(scores))
     known = {_primary(node) for node, _ in _rules(tables)}
     if not known & set(expected):
         said = f"no rule set but the one used describes {expected[0]}; nearest reading: {read} ({scores[read]:.2f})"
-        return FaceVerdict(face, read, expected, True, (), tables, said)
+        return FaceVerdict(face, read, expected, (), tables, said, agrees=True)
     if _primary(read) in expected and scores[read] >= MIN_EVIDENCE:
-        return FaceVerdict(face, read, expected, True, (), tables, f"read as {read} ({scores[read]:.2f}), as meant")
+        return FaceVerdict(face, read, expected, (), tables, f"read as {read} ({scores[read]:.2f}), as meant", agrees=True)
     return _corrected(face, read, scores, expected, tables)
 
 
@@ -122,11 +127,12 @@ def _corrected(
             changed.append(unit)
     again = next(iter(read_face(corrected.levels(), tables)))
     agrees = _primary(again) in expected
-    told = f"read as {read} instead of {target}; raised {', '.join(f'AU{unit}' for unit in changed) or 'nothing'}, now read as {again}"
+    raised = ", ".join(f"AU{unit}" for unit in changed) or "nothing"
+    told = f"read as {read} instead of {target}; raised {raised}, now read as {again}"
     if not agrees:
         # One correction only: what does not help is not kept.
-        return FaceVerdict(face, read, expected, False, (), tables, f"{told}; not kept, left as composed")
-    return FaceVerdict(corrected, again, expected, True, tuple(changed), tables, told)
+        return FaceVerdict(face, read, expected, (), tables, f"{told}; not kept, left as composed", agrees=False)
+    return FaceVerdict(corrected, again, expected, tuple(changed), tables, told, agrees=True)
 
 
 def _primary(node: str) -> str:
@@ -135,6 +141,6 @@ def _primary(node: str) -> str:
 
 
 def _expected(state: EmotionState) -> tuple[str, ...]:
-    """Primaries of the two strongest emotions; of a face without expression only ``neutral``."""
+    """Primaries of the two strongest emotions."""
     ordered = sorted(state.distribution, key=lambda name: (-state.distribution[name], name))
     return tuple(dict.fromkeys(_primary(name) for name in ordered[:2]))

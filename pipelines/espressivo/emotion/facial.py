@@ -1,7 +1,7 @@
 """From the global state to local muscles: which action units, how far, and because of what.
 
-Levels are first composed for full intensity, where conflicts between muscles are settled; then everything is scaled by one
-factor, so that raising the intensity never lowers an action unit.
+Levels are first composed for full intensity, where conflicts between muscles are settled and the face is checked; then
+everything is scaled by one factor, so that raising the intensity never lowers an action unit.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ __all__ = [
     "describe_muscles",
     "face_row",
     "published_row",
+    "scale_face",
     "unit_name",
     "unit_region",
     "with_raised",
@@ -163,33 +164,34 @@ def published_row(row: str) -> tuple[dict[int, float], str, Provenance]:
     return shares, str(entry.get("source", table["source"])), entry.get("provenance", table["provenance"])
 
 
-def compose_face(state: EmotionState, personality: Personality, seed: int) -> Face:
-    """Choose muscles and levels for a state.
+def compose_face(state: EmotionState, seed: int) -> Face:
+    """Choose muscles and levels for a state at full strength; :func:`scale_face` brings them to its intensity.
 
     Args:
         state: The global state.
-        personality: Scales expressiveness.
         seed: Draws the action units that only some people show.
     """
     rows = {name: face_row(name) for name in state.distribution}
     notes: list[str] = []
     if len(rows) == 1:
-        row = next(iter(rows.values()))
-        base = _shown_units(row, seed, notes)
+        base = _shown_units(next(iter(rows.values())), seed, notes)
     else:
         base = mix_faces([(state.distribution[name], row.shares, row.amplitudes) for name, row in rows.items()])
     settled, conflicts = settle_conflicts(base)
-    # The valence of the emotion itself, not of the moment: the factor must not change with intensity.
-    scale = state.strength * expressivity(personality, float(mixture_vad(state.distribution)[0]))
     pulls = []
     for unit, level in sorted(settled.items(), key=lambda item: (-item[1], item[0])):
         name = max(rows, key=lambda n: (state.distribution[n] * rows[n].amplitudes.get(unit, 0.0), n))
-        scaled = round(min(1.0, level * scale), 4)
-        if scaled >= MIN_LEVEL:
-            only_one_sided = rows[name].side != "both"
-            side: Side = rows[name].side if only_one_sided and _only_in(unit, name, rows) else "both"
-            pulls.append(MusclePull(unit, side, scaled, rows[name].dynamics, rows[name].cause(unit)))
+        side: Side = rows[name].side if _only_in(unit, name, rows) else "both"
+        pulls.append(MusclePull(unit, side, level, rows[name].dynamics, rows[name].cause(unit)))
     return Face(tuple(pulls), tuple(dict.fromkeys(rows.values())), tuple(conflicts), tuple(notes))
+
+
+def scale_face(face: Face, state: EmotionState, personality: Personality) -> Face:
+    """The face at the strength of a state, as expressive as the person is."""
+    # The valence of the emotion itself, not of the moment: the factor must not change with intensity.
+    scale = state.strength * expressivity(personality, float(mixture_vad(state.distribution)[0]))
+    pulls = [replace(pull, level=round(min(1.0, pull.level * scale), 4)) for pull in face.pulls]
+    return replace(face, pulls=tuple(pull for pull in pulls if pull.level >= MIN_LEVEL))
 
 
 def _only_in(unit: int, name: str, rows: Mapping[str, FaceRow]) -> bool:

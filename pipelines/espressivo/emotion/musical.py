@@ -7,6 +7,7 @@ that was given as a point has no peculiarities, so raising its arousal always ra
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -145,7 +146,7 @@ def choose_tonics(thoughts: list[MusicThought], seed: int) -> list[tuple[int, st
     first = thoughts[0]
     tonic = int(rng.choice(keys["start_tonics"]["major" if first.bright else "minor"]))
     found = [(tonic, f"begins in {SHARP_NAMES[tonic]} {first.attributes.mode}")]
-    for before, now in zip(thoughts, thoughts[1:], strict=False):
+    for before, now in pairwise(thoughts):
         shift, relation = _shift(before, now)
         tonic = (tonic + shift) % 12
         found.append((tonic, f"{relation}: {SHARP_NAMES[tonic]} {now.attributes.mode}"))

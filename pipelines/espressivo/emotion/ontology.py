@@ -21,10 +21,6 @@ __all__ = ["Node", "Ontology", "Resolution", "normalise_word"]
 
 MAX_SUGGESTIONS = 4
 MIN_STEM_LETTERS = 4
-# Endings that turn a known form into another one; tried after the table of forms.
-ENDINGS = (("iness", "y"), ("ness", ""), ("ily", "y"), ("ly", ""), ("ies", "y"), ("es", ""), ("es", "e"), ("s", ""), ("ingly", ""),
-           ("edly", "ed"), ("ing", ""), ("ing", "e"), ("ed", ""), ("ed", "e"), ("ful", ""), ("fulness", "ful"), ("ish", ""), ("er", ""),
-           ("est", ""), ("isation", "ization"), ("ise", "ize"), ("ised", "ized"), ("ising", "izing"))  # fmt: skip
 
 
 def normalise_word(word: str) -> str:
@@ -81,6 +77,7 @@ class Ontology:
 
     nodes: Mapping[str, Node]
     forms: Mapping[str, tuple[str, str]]
+    endings: tuple[tuple[str, str], ...]
     family_roots: frozenset[str]
     table: Mapping[str, Any]
 
@@ -182,7 +179,7 @@ class Ontology:
         return difflib.get_close_matches(plain, known, n=MAX_SUGGESTIONS, cutoff=0.7)
 
     def _by_ending(self, plain: str) -> Resolution | None:
-        for ending, replacement in ENDINGS:
+        for ending, replacement in self.endings:
             stem = plain.removesuffix(ending) + replacement
             if not plain.endswith(ending) or len(stem) < MIN_STEM_LETTERS:
                 continue
@@ -232,4 +229,5 @@ def _load() -> Ontology:
             for form in re.split(r"\s+", listed.strip()):
                 forms.setdefault(normalise_word(form), (node, how))
     roots = frozenset(table["family_override"]["roots"])
-    return Ontology(nodes, {form: target for form, target in forms.items() if form not in nodes}, roots, table)
+    endings = tuple((str(ending), str(replacement)) for ending, replacement in words["endings"])
+    return Ontology(nodes, {form: target for form, target in forms.items() if form not in nodes}, endings, roots, table)

@@ -330,7 +330,7 @@ def parse_personality(text: str) -> Personality:
         if trait not in TRAITS.values():
             raise EmotionInputError(
                 "emotion.persona",
-                f"unknown trait {name[:20]!r}; accepted: {', '.join(TRAITS.values())}, or a persona: {', '.join(persona_names())}",
+                f"unknown trait {name[:20]!r}; accepted: {', '.join(TRAITS.values())}; personas: {', '.join(persona_names())}",
             )
         traits[trait] = _number(value, low=-1.0, high=1.0, name=trait)
     return Personality(**traits)

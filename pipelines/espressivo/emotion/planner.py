@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from espressivo.emotion.check import FaceVerdict, check_face
-from espressivo.emotion.facial import Face, compose_face, compose_head, describe_muscles
+from espressivo.emotion.facial import Face, compose_face, compose_head, describe_muscles, scale_face
 from espressivo.emotion.musical import MusicThought, choose_tonics, compose_music
 from espressivo.emotion.plan import ActionTarget, EmotionPlan, EmotionSegment, HeadGazeTarget, MusicAttributes, Provenance
 from espressivo.emotion.request import EmotionRequest
@@ -85,10 +85,11 @@ def _think(request: EmotionRequest, spans: list[StateSpan], steps: StepRecorder,
         indices = [index for index, span in enumerate(spans) if span.number == number]
         state = spans[indices[0]].state
         note_appraisal(steps, state, request.personality, indices)
-        face = compose_face(state, request.personality, seed)
-        verdict = check_face(face, state)
+        composed = compose_face(state, seed)
+        verdict = check_face(composed, state)
         head = compose_head(state, request.personality, seed)
-        step = _note_muscles(steps, state, face, indices)
+        step = _note_muscles(steps, state, scale_face(composed, state, request.personality), indices)
+        face = scale_face(verdict.face, state, request.personality)
         thoughts.append(_Thought(state, indices, face, verdict, head, compose_music(state), step))
     return thoughts
 
@@ -114,7 +115,7 @@ def _time(
 ) -> list[tuple[ActionTarget, ...]]:
     begin = entries([span.start_s for span in spans], [span.end_s for span in spans], pauses, seed)
     phrase_starts = tuple(end for _, end in pauses)
-    faces = [thoughts[span.number].verdict.face for span in spans]
+    faces = [thoughts[span.number].face for span in spans]
     actions = []
     for index, (span, face) in enumerate(zip(spans, faces, strict=True)):
         last = index + 1 == len(spans)
@@ -138,7 +139,7 @@ def _time(
         "brows lead, eyes, nose, mouth follow within 80 ms; holds fall a little after the first peak and are renewed at "
         f"irregular moments{'; new states begin at ' + ', '.join(turns[:12]) if turns else ''}",
         clue=f"movement classes: {classes}",
-        source="Frank et al. 1993; Schmidt et al. 2006, 2009; Guo et al. 2018; Ekman 2003; rates of renewal measured on captured takes",
+        source="Frank et al. 1993; Schmidt et al. 2006, 2009; Guo et al. 2018; Ekman 2003; renewal rates: captured takes",
         provenance="engineering",
         sets=[f"segments[{index}].actions[*].start_s" for index in range(len(spans))],
     )
@@ -167,7 +168,7 @@ def _sound(spans: list[StateSpan], thoughts: list[_Thought], steps: StepRecorder
         steps.add(
             "music",
             f"the same state is to be heard: {thought.state.describe()}",
-            f"{attributes.tempo_bpm:.0f} bpm, {attributes.mode}, {tonics[thought.indices[0]][1]}; velocity {attributes.velocity:.0f}, "
+            f"{attributes.tempo_bpm:.0f} bpm, {tonics[thought.indices[0]][1]}; velocity {attributes.velocity:.0f}, "
             f"{attributes.density_nps:.1f} notes a second, articulation {attributes.articulation:.2f}, "
             f"dissonance {attributes.dissonance:.2f}, irregularity {attributes.irregularity:.2f}",
             clue=thought.music.because,

@@ -146,7 +146,7 @@ def _shared_pulses(clock: SegmentClock, seed: int) -> NDArray[np.float64]:
             break
         moments.append((now, float(rng.uniform())))
     locked = float(table["phrase_locked_share"])
-    found = []
+    found: list[tuple[float, float]] = []
     for moment, size in moments:
         near = [s for s in clock.phrase_starts_s if abs(s - moment) < 1.0 and clock.entry.start_s + gap < s < clock.stop_s]
         if near and rng.uniform() < locked:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,17 +108,22 @@ def _point_state(request: EmotionRequest, steps: StepRecorder) -> EmotionState:
     assert point is not None  # noqa: S101 - the caller has looked
     vector = np.array([point.valence, point.arousal, point.dominance])
     distribution = distribution_at(vector)
-    implied = float(np.linalg.norm(vector) / max(1e-9, np.linalg.norm(mixture_vad(distribution)))) * TYPICAL_INTENSITY
+    implied = TYPICAL_INTENSITY * float(np.linalg.norm(vector)) / max(1e-9, float(np.linalg.norm(mixture_vad(distribution))))
     intensity = request.intensity if request.intensity is not None else round(min(1.0, implied), 4)
     clue = f"V {point.valence:+.2f}, A {point.arousal:+.2f}, D {point.dominance:+.2f}"
-    scale = 1.0 if request.intensity is None else request.intensity / max(1e-9, min(1.0, implied))
-    moved = np.clip(
-        vector * min(scale, 1.0 / max(1e-9, float(np.abs(vector).max()))) + _temperament(request.personality), -1.0, 1.0
-    )
+    moved = np.clip(vector * _point_scale(vector, request.intensity, implied) + _temperament(request.personality), -1.0, 1.0)
     state = EmotionState(distribution, moved, intensity, at_point=True, clue=clue)
     _note_tracking(steps, "a point in valence, arousal and dominance is given", state, clue=clue)
     _note_cause(steps, "no cause is told", "the point is taken as stated by the user", clue)
     return state
+
+
+def _point_scale(vector: Vector, intensity: float | None, implied: float) -> float:
+    """Factor that moves a point to the intensity asked for, without leaving the space."""
+    if intensity is None:
+        return 1.0
+    farthest = 1.0 / max(1e-9, float(np.abs(vector).max()))
+    return min(intensity / max(1e-9, min(1.0, implied)), farthest)
 
 
 def _keyframe_spans(
@@ -255,5 +261,5 @@ def _split_long(spans: list[tuple[float, float, EmotionState]], duration_s: floa
     for number, (start, end, state) in enumerate(spans):
         pieces = max(1, math.ceil((end - start) / longest - 1e-9))
         edges = [round(start + (end - start) * piece / pieces, 6) for piece in range(pieces)] + [end]
-        result += [StateSpan(left, right, state, number) for left, right in zip(edges, edges[1:], strict=False)]
+        result += [StateSpan(left, right, state, number) for left, right in pairwise(edges)]
     return result

@@ -88,7 +88,8 @@ def mixture_vad(distribution: Mapping[str, float], intensity: float = TYPICAL_IN
         intensity: 0-1; at 0.7 the published means are returned unchanged.
     """
     mean = np.sum([weight * node_vad(name) for name, weight in distribution.items()], axis=0)
-    return np.clip(mean * (intensity / TYPICAL_INTENSITY), -1.0, 1.0)
+    moved: Vector = np.clip(mean * (intensity / TYPICAL_INTENSITY), -1.0, 1.0)
+    return moved
 
 
 @cache
