@@ -113,8 +113,8 @@ def accompany(
     """
     notes: list[DraftNote] = []
     owed = 0.0
-    preferred = list(random.permutation(len(styles)))
-    ordered = [styles[index] for index in preferred]
+    liking = np.arange(len(styles)) + 1.5 * random.random(len(styles))
+    ordered = [styles[index] for index in np.argsort(liking)]
     voicings = {count: voice_chords(harmony.chords, count, max(ceiling - 21, 36), max(ceiling, 57)) for count in (1, 2, 3, 4)}
     for phrase in section.phrases:
         beat_places = 2 * section.beat_eighths
@@ -126,8 +126,15 @@ def accompany(
             chosen = _adapted(figure, bar, owed, beat_places)
             owed -= chosen.num_notes(bar, beat_places)
             owed = float(np.clip(owed, -6.0, 6.0))
-            notes += _realise(chosen, bar, beat_places, harmony.chords, voicings[chosen.num_voices])
+            played = _realise(chosen, bar, beat_places, harmony.chords, voicings[chosen.num_voices])
+            notes += _with_gaps(played, 0.4 * max(bar.moment.irregularity - 0.2, 0.0), random)
     return notes
+
+
+def _with_gaps(notes: list[DraftNote], share: float, random: np.random.Generator) -> list[DraftNote]:
+    """Some hits fall silent: irregular music stumbles (Juslin & Laukka 2003: pauses and jerks for fear)."""
+    silent = {tick for tick in sorted({note.start_tick for note in notes}) if random.random() < share}
+    return [note for note in notes if note.start_tick not in silent]
 
 
 def _figure_for(phrase: Phrase, styles: list[str], budgets: dict[int, float], beat_places: int) -> _Figure:
@@ -255,11 +262,11 @@ def pad_layer(harmony: SectionHarmony, num_voices: int, ceiling: int) -> list[Dr
 
 
 def counter_line(melody: list[DraftNote], section: FormSection, harmony: SectionHarmony) -> list[DraftNote]:
-    """A second voice a third to a sixth below the melody's strong notes, in varied phrases only."""
-    varied = [(p.bars[0].start_tick, p.bars[-1].end_tick) for p in section.phrases if "'" in p.letter or p.material == "B"]
+    """A second voice a third to a sixth below the melody's longer notes, in contrasting and in varied phrases."""
+    varied = [(p.bars[0].start_tick, p.bars[-1].end_tick) for p in section.phrases if p.letter != "A" and p.letter != "C"]
     notes: list[DraftNote] = []
     for note in melody:
-        if note.duration_ticks < 2 * SIXTEENTH or not any(start <= note.start_tick < end for start, end in varied):
+        if note.duration_ticks < 4 * SIXTEENTH or not any(start <= note.start_tick < end for start, end in varied):
             continue
         tones = chord_at(harmony.chords, note.start_tick).pitch_classes
         below = [pitch for pitch in range(note.pitch - 9, note.pitch - 2) if pitch % 12 in tones]

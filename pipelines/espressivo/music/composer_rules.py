@@ -25,8 +25,9 @@ __all__ = ["MAX_MUSIC_S", "compose_rules"]
 MAX_MUSIC_S = 1800.0
 NUM_DENSITY_ROUNDS = 3
 PIANO_PROGRAMS = range(6)
-PAD_DENSITY_NPS = 1.4
-"""Below this density a pad would use up all the notes there are."""
+PAD_SHARE, PAD_SHARE_PER_AROUSAL = 0.2, -0.12
+COUNTER_SHARE = 0.06
+"""Shares of all notes that pad (more in calm music) and counter line may take; a pad that needs more is silent."""
 
 
 def compose_rules(plan: EmotionPlan, *, seed: int, settings: MusicSettings) -> Score:
@@ -106,12 +107,14 @@ def _arrange(
 def _fixed_layers(
     section: FormSection, harmony: SectionHarmony, palette: Palette, melody: list[DraftNote], lowest: int, *, is_last: bool
 ) -> list[DraftNote]:
-    density = section.moment.density_nps
+    num_notes = section.moment.density_nps * (section.end_s - section.start_s)
     notes: list[DraftNote] = bass_line(section, harmony, lowest)
-    if "pad" in palette.parts and density > PAD_DENSITY_NPS:
-        notes += pad_layer(harmony, 2 if density < 2.0 * PAD_DENSITY_NPS else 3, max(lowest - 1, 60))
-    if "counter" in palette.parts and density > PAD_DENSITY_NPS:
-        notes += counter_line(melody, section, harmony)
+    if "pad" in palette.parts:
+        layers = [pad_layer(harmony, voices, max(lowest - 1, 62)) for voices in (3, 2, 1)]
+        share = PAD_SHARE + PAD_SHARE_PER_AROUSAL * section.moment.arousal
+        notes += next((layer for layer in layers if len(layer) <= share * num_notes + 1), [])
+    if "counter" in palette.parts:
+        notes += counter_line(melody, section, harmony)[: round(COUNTER_SHARE * num_notes)]
     if "percussion" in palette.parts:
         notes += percussion_line(section, harmony, is_last=is_last)
     return notes

@@ -135,7 +135,8 @@ def lay_out(plan: EmotionPlan, settings: MusicSettings, random: np.random.Genera
         lengths = bar_lengths(end_s - start_s, moment.tempo_bpm, bar_eighths)
         last = index == len(groups) - 1
         beats = _Beats.of(lengths, beat_eighths, start_s, end_s)
-        changes, bar_times = tempo_map(beats, curve, moment, tick, settings, is_last=last)
+        wobble = settings.humanise * 0.1 * moment.irregularity * random.standard_normal(beats.lengths.size)
+        changes, bar_times = tempo_map(beats, curve, moment, tick, settings, wobble, is_last=last)
         tempos += changes
         bars = _bars(lengths, tick, bar_times, curve)
         sections.append(
@@ -218,12 +219,20 @@ class _Beats:
 
 
 def tempo_map(
-    beats: _Beats, curve: AttributeCurve, moment: MusicMoment, tick: int, settings: MusicSettings, *, is_last: bool
+    beats: _Beats,
+    curve: AttributeCurve,
+    moment: MusicMoment,
+    tick: int,
+    settings: MusicSettings,
+    wobble: NDArray[np.float64],
+    *,
+    is_last: bool,
 ) -> tuple[list[TempoChange], list[float]]:
     """Tempo of every beat such that the section lasts exactly as long as it must, and the times of its bar lines.
 
     Inside phrases the tempo bends (faster in the middle, slower at the ends; cf. Friberg, Bresin & Sundberg 2006, phrase
-    arch), more so in calm music; across borders it follows the plan's curve; the piece ends with a ritardando (Friberg &
+    arch), more so in calm music; across borders it follows the plan's curve; ``wobble`` (one
+    number a beat) makes irregular music lurch; the piece ends with a ritardando (Friberg &
     Sundberg 1999 describe it by a square root of position; here in time rather than in score position).
     """
     span = beats.end_s - beats.start_s
@@ -233,6 +242,7 @@ def tempo_map(
     calm = float(np.clip(0.5 - 0.5 * moment.arousal, 0.0, 1.0))
     bend = settings.rubato * (0.01 + 0.05 * calm)
     slowness *= 1.0 + bend * (2.0 * (beats.phrase_position - 0.45)) ** 2
+    slowness *= np.exp(wobble)
     if is_last:
         slowness *= _final_ritardando(beats, calm)
     seconds = slowness * beats.lengths
@@ -285,13 +295,14 @@ def _bars(lengths: list[int], tick: int, times: list[float], curve: AttributeCur
 
 
 def _phrase_groups(num_bars: int) -> list[list[int]]:
-    """Indices of the bars of each phrase: fours, with threes and twos where fours do not fit."""
+    """Indices of the bars of each phrase: fours, with threes and fives where fours do not fit."""
     sizes: list[int] = []
     left = num_bars
-    while left > 0:
-        size = left if left <= PHRASE_BARS else 3 if left in {5, 6} else PHRASE_BARS
+    while left > PHRASE_BARS + 1:
+        size = 3 if left == 2 * 3 else PHRASE_BARS
         sizes.append(size)
         left -= size
+    sizes.append(left)
     starts = np.cumsum([0, *sizes])
     return [list(range(int(start), int(start) + size)) for start, size in zip(starts[:-1], sizes, strict=True)]
 

@@ -20,6 +20,8 @@ __all__ = ["SectionHarmony", "build_chord", "harmonise", "voice_chords"]
 
 CONFIG = "music/harmony.yaml"
 MAX_VOICING_SPAN = 19
+PEDAL_POINT_DISSONANCE = 0.5
+"""From here on the bass stays on the tonic and grinds against the chords."""
 SPLIT_BAR_S = 3.2
 """Bars longer than this carry two chords, or the harmony would stand still."""
 
@@ -111,7 +113,7 @@ def _enriched(chord: Chord, dissonance: float, random: np.random.Generator, diat
     draw = float(random.random())
     quality = chord.quality
     if dissonance > 0.45 and draw < dissonance - 0.15:
-        sharp = {"min": "minmaj7", "maj": "aug", "dim": "dim7"}
+        sharp = {"min": "minb9" if draw < 0.25 else "minmaj7", "maj": "aug" if draw < 0.1 else "7#11", "dim": "dim7"}
         quality = sharp.get(quality, quality)
     elif dissonance > 0.1 and draw < 0.2 + dissonance:
         mild = {
@@ -162,6 +164,8 @@ class _SectionWriter:
         identity = (self._key.mode, self._mood(), material)
         if identity not in self._loops:
             options = self._progressions[self._mood()]
+            if material == "A":  # the first chord of a section tells its key
+                options = [option for option in options if option[0] == 1] or options
             self._loops[identity] = [str(symbol) for symbol in options[int(self._random.integers(len(options)))]]
         return self._loops[identity]
 
@@ -169,29 +173,33 @@ class _SectionWriter:
         slots = [slot for bar in phrase.bars for slot in _slots(bar, self._section.beat_eighths)]
         loop = self._loop(phrase.material)
         symbols = [loop[index % len(loop)] for index in range(len(slots))]
-        ending = self._ending(phrase, len(slots))
+        ending = self._ending(phrase, symbols)
         symbols[len(slots) - len(ending) :] = ending
         dissonance = phrase.bars[0].moment.dissonance
         chords = [build_chord(self._key, symbol, dissonance, self._random) for symbol in symbols]
+        if dissonance > PEDAL_POINT_DISSONANCE:
+            chords[:-1] = [Chord(chord.root, chord.quality, self._key.tonic) for chord in chords[:-1]]
         if phrase.closes_section and self._following is None:
             chords[-1] = build_chord(self._key, "1", 0.0, self._random)
         if phrase.closes_section and self._following not in {None, self._key} and len(slots) > 1:
             chords[-1] = self._bridge(chords[-1])
         return [ChordSpan(start, end, chord) for (start, end), chord in zip(slots, chords, strict=True)]
 
-    def _ending(self, phrase: Phrase, num_slots: int) -> list[str]:
+    def _ending(self, phrase: Phrase, symbols: list[str]) -> list[str]:
         """Full cadence at the end of the piece, half or bridging ones before borders, every other phrase closes."""
+        if len(symbols) == 1:
+            return ["1"]
         if phrase.closes_section and self._following is None:
             options = self._cadences["final"]
         elif phrase.closes_section or phrase.letter in {"A", "B", "C"}:
-            options = [self._cadences["half"]]
+            options = self._cadences["half"]
         else:
             options = self._cadences["full"]
-        ending = [str(symbol) for symbol in options[int(self._random.integers(len(options)))]]
-        if num_slots == 1:
-            return ["1"]
-        kept = ending[-min(len(ending), max(num_slots - 1, 1)) :]
-        return kept if num_slots > 2 else kept[-1:]
+        room = max(len(symbols) - 1, 2)
+        endings = [[str(symbol) for symbol in option][-room:] for option in options]
+        fresh = [ending for ending in endings if ending[0] not in symbols[: len(symbols) - len(ending)][-2:]]
+        choices = fresh or endings
+        return choices[int(self._random.integers(len(choices)))]
 
     def _bridge(self, fallback: Chord) -> Chord:
         """Dominant of the next key, or a chord that both keys share when the next is modal and dark."""

@@ -28,7 +28,7 @@ MAX_PLACES = 48
 THEME_BARS = 2
 CONTOUR_POINTS = 8
 MAX_LEAP = 12
-MELODY_SHARE = 0.3
+MELODY_SHARE = 0.27
 """Share of all notes that the melody may take."""
 
 
@@ -116,7 +116,7 @@ def metrical_weight(place: int, num_places: int, beat_places: int) -> float:
 
 def _num_notes(bar: Bar, phrase: Phrase, *, is_last: bool) -> int:
     """Melody notes of a bar: a share of the density asked for; the bar that closes a phrase has about half."""
-    wanted = MELODY_SHARE * bar.moment.density_nps * bar.duration_s + 0.8
+    wanted = MELODY_SHARE * bar.moment.density_nps * bar.duration_s + 0.5
     limit = bar.length_eighths * (1.5 if bar.duration_s > 1.6 else 1.0)
     if is_last:
         wanted = 1.0 + 0.4 * (wanted - 1.0) * float(not phrase.closes_section)
@@ -245,7 +245,8 @@ class _Line:
     def _standing(self, index: int, pitch: int) -> float:
         """How well a pitch stands at an event: contour, chord, ending."""
         event, chord = self._events[index], self._chords[index]
-        wanted = 0.5 * (self._low + self._high) + 1.8 * (event.target - self._mean_target)
+        width = self._high - self._low
+        wanted = self._low + 0.55 * width + 1.8 * min(width / 20.0, 2.0) * (event.target - self._mean_target)
         cost = 0.16 * abs(pitch - wanted) + float(self._noise[index, pitch])
         long = event.duration_ticks >= 4 * SIXTEENTH
         if pitch % 12 not in chord.pitch_classes:

@@ -17,6 +17,8 @@ __all__ = ["Performer", "resolve_overlaps"]
 
 ROLE_LEVEL = {"melody": 8.0, "counter": 1.0, "bass": 0.0, "accompaniment": -3.0, "pad": -6.0, "percussion": 2.0}
 """Loudness of the parts against each other, in velocity steps before the section's mean and spread are imposed."""
+SECTION_ACCENT = 9.0
+"""What begins a section is struck: the border is to be heard where the face changes."""
 SUSTAINING_ROLES = {"pad", "percussion"}
 PEDAL = 64
 PEDAL_ARTICULATION = 0.82
@@ -60,6 +62,7 @@ class Performer:
         """Accents, parts, phrase arch and chance, scaled to the mean and spread asked for."""
         arch = np.array([self._phrase_arch(note.start_tick) for note in drafts])
         raw = np.array([ROLE_LEVEL[note.role] + 1.6 * note.weight for note in drafts]) + 7.0 * arch
+        raw += SECTION_ACCENT * np.array([note.start_tick == self.section.start_tick for note in drafts])
         raw += self.settings.humanise * self.random.normal(0.0, 2.0, len(drafts))
         spread = max(float(raw.std()), 1e-6)
         wanted = np.array([bar.moment.velocity for bar in bars])

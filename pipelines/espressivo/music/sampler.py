@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
+from espressivo.music.loudness import k_weighted
 from espressivo.music.soundfont import Zone
 
-__all__ = ["PlayedNote", "play_part", "zones_for"]
+__all__ = ["PlayedNote", "play_part", "reference_level", "zones_for"]
 
 SILENCE_DB = -75.0
 MAX_RELEASE_S = 4.0
@@ -31,6 +32,13 @@ class PlayedNote:
     duration_s: float
     pitch: int
     velocity: int
+
+
+def reference_level(zones: tuple[Zone, ...], pitch: int, sample_rate_hz: int) -> float:
+    """Root mean square of a note of 0.8 s at velocity 90, to balance the instruments of any soundfont."""
+    note = PlayedNote(0.0, 0.8, pitch, 90)
+    sound = play_part([note], zones, round(0.8 * sample_rate_hz), sample_rate_hz)
+    return float(np.sqrt(np.square(k_weighted(sound, sample_rate_hz)).sum(axis=0).mean()))
 
 
 def zones_for(zones: tuple[Zone, ...], pitch: int, velocity: int) -> tuple[Zone, ...]:

@@ -16,7 +16,7 @@ from scipy.signal import butter, oaconvolve, sosfilt
 from espressivo.errors import SettingError
 from espressivo.media.clip import AudioClip
 from espressivo.music.loudness import normalise_loudness
-from espressivo.music.sampler import PlayedNote, play_part
+from espressivo.music.sampler import PlayedNote, play_part, reference_level
 from espressivo.music.score import Score
 from espressivo.music.soundfont import bundled_soundfont_path, load_soundfont
 from espressivo.seeds import numpy_generator
@@ -29,6 +29,8 @@ TARGET_LUFS = -16.0
 SUSTAIN_PEDAL = 64
 PEDAL_DOWN = 64
 FADE_S = 0.35
+REFERENCE_LEVEL = 0.05
+MIN_LEVEL = 0.003
 REVERB_S = 1.9
 REVERB_PRE_DELAY_S = 0.018
 DRY_ROLES = {"bass": 0.35, "percussion": 0.7}
@@ -67,7 +69,9 @@ def synthesise(
     for index, notes in sorted(_played_notes(score).items()):
         part = score.parts[index]
         stem = play_part(notes, font.zones(part.program, is_drum=part.is_drum), num_samples, sample_rate_hz)
-        stem *= _pan_and_volume(part.pan, part.volume)[:, None]
+        middle = float(np.median([note.pitch for note in notes]))
+        level = reference_level(font.zones(part.program, is_drum=part.is_drum), round(middle), sample_rate_hz)
+        stem *= _pan_and_volume(part.pan, part.volume)[:, None] * np.float32(REFERENCE_LEVEL / max(level, MIN_LEVEL))
         dry += stem
         send += np.float32(DRY_ROLES.get(part.role, 1.0)) * stem
     mixed = dry + np.float32(reverb) * _room(send, sample_rate_hz) if reverb > 0 else dry

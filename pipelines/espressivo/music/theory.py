@@ -49,6 +49,8 @@ CHORD_INTERVALS: dict[str, tuple[int, ...]] = {
     "minadd9": (0, 3, 7, 14),
     "maj6": (0, 4, 7, 9),
     "7b9": (0, 4, 7, 10, 13),
+    "minb9": (0, 3, 7, 13),
+    "7#11": (0, 4, 6, 10),
 }
 """Semitones above the root; names as in Harte et al. 2005 where they define them."""
 
