@@ -5,24 +5,42 @@ Looked at before intensity is applied, so that a correction does not depend on i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from espressivo.emotion.conflicts import settle_conflicts
-from espressivo.emotion.facial import HEAD_UNITS, Face, with_raised
+from espressivo.emotion.facial import Face, FaceRow, with_raised
 from espressivo.emotion.ontology import Ontology
+from espressivo.emotion.plan import HeadGazeTarget
 from espressivo.emotion.tracking import EmotionState
 from espressivo.resources import load_config
 
-__all__ = ["FaceVerdict", "check_face", "read_face"]
+__all__ = ["READER_TABLES", "FaceVerdict", "check_face", "head_units", "read_face", "reading_primary"]
 
-READER_TABLES = ("emfacs", "keltner2019", "cordaro_icp")
-ROW_NODES = {"happiness": "joy", "happy": "joy"}
-MIN_EVIDENCE = 0.3
+READER_TABLES = ("emfacs", "keltner2019", "cordaro_icp", "other_published")
+ROW_NODES = {
+    "happiness": "joy",
+    "happy": "joy",
+    "duchenne": "joy",
+    "pride_tracy_robins": "pride",
+    "embarrassment_kb": "embarrassment",
+    "pain_pspi": "pain",
+    "awe_shiota": "awe",
+    "sad": "sadness",
+    "fearful": "fear",
+    "angry": "anger",
+    "surprised": "surprise",
+    "disgusted": "disgust",
+}
+MIN_EVIDENCE = 0.25
 CORRECTION_LEVEL = 0.5
 # An action unit of two thirds of the strongest one counts as fully there.
 FULLY_SEEN = 1.5
+ONE_SIDED_WEIGHT = 0.5
+HEAD_FULL_DEG = 8.0
+HEAD_FROM_DEG = 2.0
 # Faces that cannot be told apart from a smile by action units alone (Keltner et al. 2019: told by voice, touch, posture).
 READ_AS = {"love": "joy"}
 
@@ -33,7 +51,7 @@ class FaceVerdict:
 
     Attributes:
         face: As given, or corrected.
-        read: Emotion that was read first, and its score.
+        read: Emotion that was read first.
         expected: Primary emotions that count as right.
         changed: Action units that were raised.
         tables: Rule sets used.
@@ -51,96 +69,123 @@ class FaceVerdict:
 
 
 @cache
-def _rules(tables: tuple[str, ...]) -> tuple[tuple[str, frozenset[int]], ...]:
-    """``(node, action units)`` of all rows and variants of some tables, head and eye movements left out."""
+def _rules(tables: tuple[str, ...]) -> tuple[tuple[str, frozenset[int], bool], ...]:
+    """``(node, action units, one-sided)`` of all rows and variants of some tables."""
     prototypes = load_config("emotion/prototypes.yaml")
     rules = []
     for name in tables:
         table = prototypes[name]
-        listed = [(label, row["aus"]) for label, row in table["rows"].items()]
-        listed += [(label, units) for label, variants in table.get("variants", {}).items() for units in variants]
-        for label, units in listed:
-            facial = frozenset(unit for unit in units if unit not in HEAD_UNITS)
-            if facial:
-                rules.append((ROW_NODES.get(label, label), facial))
+        listed = [(label, row["aus"], row.get("side") == "one") for label, row in table["rows"].items()]
+        listed += [(label, units, False) for label, variants in table.get("variants", {}).items() for units in variants]
+        rules += [(ROW_NODES.get(label, label), frozenset(units), one or label == "contempt") for label, units, one in listed]
     return tuple(rules)
 
 
-def read_face(levels: Mapping[int, float], tables: Iterable[str] = READER_TABLES) -> dict[str, float]:
+def head_units(head: HeadGazeTarget) -> dict[int, float]:
+    """How head and eyes are carried, as action units 53-56 and 64 with levels."""
+    pitch, roll, away = (math.degrees(value) for value in (head.pitch_rad, head.roll_rad, head.gaze_aversion_rad))
+    degrees = {53: pitch, 54: -pitch, 55: -roll, 56: roll, 64: away - 5.0 if pitch < 0 else 0.0}
+    return {unit: min(1.0, value / HEAD_FULL_DEG) for unit, value in degrees.items() if value > HEAD_FROM_DEG}
+
+
+def read_face(
+    levels: Mapping[int, float],
+    tables: Iterable[str] = READER_TABLES,
+    *,
+    head: HeadGazeTarget | None = None,
+    one_sided: frozenset[int] = frozenset(),
+) -> dict[str, float]:
     """Emotions that published rules see in a face.
 
-    The score of a rule is the overlap (Dice coefficient) between its set and the levels, relative to the strongest one.
+    The score of a rule is the overlap (Dice coefficient) between its set and the levels, relative to the strongest one. A
+    tilt to either side counts for either.
 
     Args:
         levels: Action unit -> level.
         tables: Rule sets of ``prototypes.yaml``.
+        head: How head and eyes are carried; without it their action units are left out of the rules.
+        one_sided: Action units that act on one side only; they count half for symmetric faces.
 
     Returns:
         Node -> score 0-1, best first; ``{"neutral": 1}`` for a face at rest.
     """
-    facial = {unit: level for unit, level in levels.items() if unit not in HEAD_UNITS and level > 0}
+    facial = {unit: level for unit, level in levels.items() if level > 0}
     if not facial:
         return {"neutral": 1.0}
     strongest = max(facial.values())
     weight = {unit: min(1.0, FULLY_SEEN * level / strongest) for unit, level in facial.items()}
+    if head is not None:
+        carried = head_units(head)
+        weight |= {56 if unit == 55 else unit: level for unit, level in carried.items()}
     total = sum(weight.values())
     scores: dict[str, float] = {}
-    for node, units in _rules(tuple(tables)):
-        overlap = 2.0 * sum(weight.get(unit, 0.0) for unit in units) / (total + len(units))
-        scores[node] = max(scores.get(node, 0.0), overlap)
+    for node, units, lopsided in _rules(tuple(tables)):
+        wanted = {56 if unit == 55 else unit for unit in units} & (set(range(1, 51)) | ({53, 54, 56, 64} if head else set()))
+        matched = sum(
+            weight.get(unit, 0.0) * (ONE_SIDED_WEIGHT if unit in one_sided and not lopsided else 1.0) for unit in wanted
+        )
+        if matched > 0:
+            scores[node] = max(scores.get(node, 0.0), 2.0 * matched / (total + len(wanted)))
     return dict(sorted(scores.items(), key=lambda item: (-item[1], item[0])))
 
 
-def check_face(face: Face, state: EmotionState) -> FaceVerdict:
+def check_face(face: Face, head: HeadGazeTarget, state: EmotionState) -> FaceVerdict:
     """Read a composed face with rules other than those that made it; raise what is missing, once."""
     tables = tuple(table for table in READER_TABLES if table not in {row.table for row in face.rows})
-    expected = _expected(state)
-    levels = face.levels()
-    if not levels or expected == ("neutral",):
+    expected = _expected(state, face.rows)
+    if not face.levels() or expected == ("neutral",):
         return FaceVerdict(face, "neutral", expected, (), tables, "the face rests; nothing to read", agrees=True)
-    scores = read_face(levels, tables)
-    read = next(iter(scores))
-    known = {_primary(node) for node, _ in _rules(tables)}
-    if not known & set(expected):
-        said = f"no rule set but the one used describes {expected[0]}; nearest reading: {read} ({scores[read]:.2f})"
-        return FaceVerdict(face, read, expected, (), tables, said, agrees=True)
-    if _primary(read) in expected and scores[read] >= MIN_EVIDENCE:
+    scores = _read(face, head, tables)
+    read = next(iter(scores), "nothing")
+    fits = reading_primary(read) in expected and scores[read] >= MIN_EVIDENCE if scores else False
+    if fits:
         return FaceVerdict(face, read, expected, (), tables, f"read as {read} ({scores[read]:.2f}), as meant", agrees=True)
-    return _corrected(face, read, scores, expected, tables)
+    known = {reading_primary(node) for node, _, _ in _rules(tables)}
+    if not known & set(expected) or all(row.table in {"extrapolated", "none"} for row in face.rows):
+        said = f"no other publication describes this face of {state.label}; the nearest one it describes is {read}"
+        return FaceVerdict(face, read, expected, (), tables, said, agrees=True)
+    return _corrected(face, head, read, scores, expected, tables)
+
+
+def _read(face: Face, head: HeadGazeTarget, tables: tuple[str, ...]) -> dict[str, float]:
+    one_sided = frozenset(pull.unit for pull in face.pulls if pull.side != "both")
+    return read_face(face.levels(), tables, head=head, one_sided=one_sided)
 
 
 def _corrected(
-    face: Face, read: str, scores: Mapping[str, float], expected: tuple[str, ...], tables: tuple[str, ...]
+    face: Face, head: HeadGazeTarget, read: str, scores: Mapping[str, float], expected: tuple[str, ...], tables: tuple[str, ...]
 ) -> FaceVerdict:
-    target = next(node for node in scores if _primary(node) in expected)
+    target = next((node for node in scores if reading_primary(node) in expected), None)
+    if target is None:
+        said = f"read as {read}; no rule for {expected[0]} shares a muscle with it, left as composed"
+        return FaceVerdict(face, read, expected, (), tables, said, agrees=False)
     levels = face.levels()
-    best = max((units for node, units in _rules(tables) if node == target), key=lambda units: len(units & set(levels)))
+    best = max((units for node, units, _ in _rules(tables) if node == target), key=lambda units: len(units & set(levels)))
     corrected, changed = face, []
     height = round(CORRECTION_LEVEL * max(levels.values()), 4)
-    for unit in sorted(best):
-        if levels.get(unit, 0.0) >= height:
-            continue
+    for unit in sorted(unit for unit in best if unit < 51 and levels.get(unit, 0.0) < height):
         trial = with_raised(corrected, unit, height, f"{target} (raised by the check)")
-        settled, conflicts = settle_conflicts(trial.levels())
-        if not conflicts and set(settled) == set(trial.levels()):
+        if settle_conflicts(trial.levels())[0] == trial.levels():
             corrected = trial
             changed.append(unit)
-    again = next(iter(read_face(corrected.levels(), tables)))
-    agrees = _primary(again) in expected
+    again = next(iter(_read(corrected, head, tables)))
     raised = ", ".join(f"AU{unit}" for unit in changed) or "nothing"
     told = f"read as {read} instead of {target}; raised {raised}, now read as {again}"
-    if not agrees:
+    if reading_primary(again) not in expected:
         # One correction only: what does not help is not kept.
         return FaceVerdict(face, read, expected, (), tables, f"{told}; not kept, left as composed", agrees=False)
     return FaceVerdict(corrected, again, expected, tuple(changed), tables, told, agrees=True)
 
 
-def _primary(node: str) -> str:
+def reading_primary(node: str) -> str:
+    """Primary emotion under which a reading is compared."""
     primary = Ontology.load().primary(node)
     return READ_AS.get(primary, primary)
 
 
-def _expected(state: EmotionState) -> tuple[str, ...]:
-    """Primaries of the two strongest emotions."""
+def _expected(state: EmotionState, rows: Iterable[FaceRow]) -> tuple[str, ...]:
+    """Primaries of the two strongest emotions, and of the parts that a published compound face is named after."""
     ordered = sorted(state.distribution, key=lambda name: (-state.distribution[name], name))
-    return tuple(dict.fromkeys(_primary(name) for name in ordered[:2]))
+    compounds = load_config("emotion/prototypes.yaml")["du2014"]["compounds"]
+    parts = [ROW_NODES[part] for row in rows for part in compounds.get(row.row.partition(".")[2], ())]
+    return tuple(dict.fromkeys(reading_primary(name) for name in (*ordered[:2], *parts)))

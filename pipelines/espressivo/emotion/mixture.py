@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from typing import Any
 
 from espressivo.emotion.ontology import Ontology
 from espressivo.resources import load_config
 
-__all__ = ["FaceComponent", "aggregate_labels", "mix_faces", "normalise", "penalise_unlikely", "strongest"]
-
-KEEP_FROM = 0.22
-FULL_FROM = 0.45
+__all__ = ["FaceComponent", "aggregate_labels", "mix_faces", "mixed_support", "normalise", "penalise_unlikely", "strongest"]
 
 # Share of people who show an action unit, and its amplitude, for one emotion of a mixture.
 FaceComponent = tuple[float, Mapping[int, float], Mapping[int, float]]
@@ -89,19 +87,35 @@ def aggregate_labels(labels: Iterable[Sequence[str]]) -> dict[str, float]:
 
 
 @cache
-def _antagonists() -> tuple[tuple[int, int, float], ...]:
-    return tuple(
-        (int(one), int(other), float(weight)) for one, other, weight in load_config("emotion/conflicts.yaml")["antagonists"]
-    )
+def _mixing() -> dict[str, Any]:
+    table: dict[str, Any] = load_config("emotion/conflicts.yaml")["mixing"]
+    return table
+
+
+def mixed_support(components: Sequence[FaceComponent]) -> dict[int, float]:
+    """Evidence for each action unit in a mixture: the mean share of people who show it, less what antagonists have.
+
+    Weights enter by their square root, so that a lesser emotion still shows.
+    """
+    roots = [math.sqrt(weight) for weight, _, _ in components]
+    mean: dict[int, float] = {}
+    for root, (_, shares, _) in zip(roots, components, strict=True):
+        for unit, share in shares.items():
+            mean[unit] = mean.get(unit, 0.0) + share * root / math.fsum(roots)
+    net = dict(mean)
+    inhibition = float(_mixing()["inhibition"])
+    for one, other in _mixing()["antagonists"]:
+        if one in mean and other in mean:
+            net[one] -= inhibition * mean[other]
+            net[other] -= inhibition * mean[one]
+    return net
 
 
 def mix_faces(components: Sequence[FaceComponent]) -> dict[int, float]:
     """One face from several emotions: evidence adds, antagonists inhibit, what is left keeps its amplitude.
 
-    For each action unit the shares of people who show it combine as independent causes
-    (``1 - prod(1 - g s)``); antagonistic muscles then inhibit each other in proportion to their own support, and what
-    falls under a threshold is dropped. This reproduces the compound faces of Du, Tao & Martinez 2014 from their six
-    basic ones better than the maximum or the mean of the parts (see ``espressivo evaluate emotion``).
+    Reproduces the compound faces of Du, Tao & Martinez 2014 from their six basic ones better than the maximum or the mean
+    of the parts (``espressivo evaluate emotion``).
 
     Args:
         components: ``(weight, share per action unit, amplitude per action unit)`` per emotion.
@@ -112,21 +126,11 @@ def mix_faces(components: Sequence[FaceComponent]) -> dict[int, float]:
     if len(components) == 1:
         return dict(components[0][2])
     top = max(weight for weight, _, _ in components)
-    support: dict[int, float] = {}
-    amplitude: dict[int, float] = {}
-    for weight, shares, amplitudes in components:
-        gain = weight / top
-        for unit, share in shares.items():
-            support[unit] = 1.0 - (1.0 - support.get(unit, 0.0)) * (1.0 - gain * share)
-            amplitude[unit] = max(amplitude.get(unit, 0.0), gain * amplitudes.get(unit, 0.0))
-    inhibition = dict.fromkeys(support, 0.0)
-    for one, other, weight in _antagonists():
-        if one in support and other in support:
-            inhibition[one] += weight * support[other]
-    kept = {}
-    for unit, value in support.items():
-        net = value - inhibition[unit]
-        level = amplitude[unit] * min(1.0, max(0.0, (net - KEEP_FROM) / (FULL_FROM - KEEP_FROM)))
+    threshold, fade = float(_mixing()["threshold"]), float(_mixing()["fade"])
+    mixed = {}
+    for unit, support in mixed_support(components).items():
+        amplitude = max(weight / top * amplitudes.get(unit, 0.0) for weight, _, amplitudes in components)
+        level = amplitude * min(1.0, max(0.0, (support - threshold + fade) / (2.0 * fade)))
         if level > 0:
-            kept[unit] = level
-    return kept
+            mixed[unit] = level
+    return mixed

@@ -86,8 +86,8 @@ def _think(request: EmotionRequest, spans: list[StateSpan], steps: StepRecorder,
         state = spans[indices[0]].state
         note_appraisal(steps, state, request.personality, indices)
         composed = compose_face(state, seed)
-        verdict = check_face(composed, state)
         head = compose_head(state, request.personality, seed)
+        verdict = check_face(composed, head, state)
         step = _note_muscles(steps, state, scale_face(composed, state, request.personality), indices)
         face = scale_face(verdict.face, state, request.personality)
         thoughts.append(_Thought(state, indices, face, verdict, head, compose_music(state), step))
