@@ -1,0 +1,257 @@
+"""What the eyes of a portrait look like without their lids, and with their lids shut; painted once.
+
+The eyeball is drawn from a copy of the photograph without lids, its iris completed under them and its catch-lights taken off;
+these stay where the lamp puts them when the eye turns. A lid that closes would stretch its dark fold over the eye, so the
+picture of a closed lid is painted once, from the skin around the eye, and laid over as the lid comes down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from espressivo.face.arkit import ARKIT_INDEX
+from espressivo.face.landmark_groups import IRISES, LEFT_EYE, LID_PAIRS, RIGHT_EYE
+from espressivo.render.fitting import HeadFit
+from espressivo.render.imaging import AREA, CUBIC, LINEAR, as_alpha, blur, dilate, fill_polygon, resize, sample, smoothstep
+from espressivo.render.regions import Region
+
+__all__ = ["EYES", "UPPER_RIM", "EyeLook", "eye_looks", "lid_gap"]
+
+Float = NDArray[np.float32]
+Image = NDArray[np.uint8]
+
+EYES = (LEFT_EYE, RIGHT_EYE)
+# Upper lid along the rim and along the crease, outer corner to inner: left, right.
+UPPER_RIM = ((263, 466, 388, 387, 386, 385, 384, 398, 362), (33, 246, 161, 160, 159, 158, 157, 173, 133))
+CREASE = ((359, 467, 260, 259, 257, 258, 286, 414, 463), (130, 247, 30, 29, 27, 28, 56, 190, 243))
+# Skin around the eye that a lid takes its colour from: below, between lid and brow, beside.
+SKIN_AROUND = ((450, 449, 451, 448, 452, 443, 444, 442, 445, 446), (230, 229, 231, 228, 232, 223, 224, 222, 225, 226))
+RIM_ERODE = 0.07
+LIMBUS = 1.12
+
+
+@dataclass(frozen=True, eq=False)
+class EyeLook:
+    """One eye of a portrait. Pictures cover ``region`` of the photograph.
+
+    Attributes:
+        region: Where the pictures lie.
+        ball: ``(h, w, 3)`` uint8, the eyeball without lids and catch-lights.
+        catch_light: ``(h, w, 3)`` float32, what the lamps add.
+        lid: ``(h, w, 3)`` float32, the closed lid.
+        lid_alpha: ``(h, w)`` float32, where it covers.
+        lash_alpha: ``(h, w)`` float32, lashes of the closed eye.
+        lash_colour: ``(3,)``.
+        source: ``(V, 2)`` places of the vertices in the photograph, pixels.
+        closed: ``(V, 2)`` their places when the eye is closed.
+        gap: Distance of the lids in the photograph, pixels.
+    """
+
+    region: Region
+    ball: Image
+    catch_light: Float
+    lid: Float
+    lid_alpha: Float
+    lash_alpha: Float
+    lash_colour: Float
+    source: Float
+    closed: Float
+    gap: float
+
+
+def eye_looks(image: Image, fit: HeadFit) -> tuple[EyeLook, EyeLook]:
+    """Prepare the left and the right eye of a portrait."""
+    return _look(image, fit, 0), _look(image, fit, 1)
+
+
+def _look(image: Image, fit: HeadFit, side: int) -> EyeLook:
+    contour = fit.landmarks[list(EYES[side])]
+    region = Region.around(contour, 1.6 * fit.scale, image.shape[1], image.shape[0])
+    corner = np.array([region.left, region.top], np.float32)
+    window = image[region.slices]
+    points = fit.project(fit.vertices(fit.own_expression))
+    closed = _closed_points(fit, side)
+    ball, catch_light = _eyeball(window, contour - corner, fit.landmarks[list(IRISES[side])] - corner, fit.scale)
+    closed_marks = fit.head.landmarks(closed)[:, :2] - corner
+    rim, crease = closed_marks[list(UPPER_RIM[side])], closed_marks[list(CREASE[side])]
+    lid = _lid_skin(image, fit, side, region)
+    lid, lid_alpha = _lid_shape(lid, rim, crease, fit.scale)
+    lash_alpha = _lashes(window.shape[:2], rim, fit.scale)
+    lash_colour, strength = _lash_colour(window, fit.landmarks[list(UPPER_RIM[side])] - corner, lid, fit.scale)
+    for picture in (catch_light, lid_alpha, lash_alpha):  # so that what is sampled beside the pictures is empty
+        picture[[0, -1]] = 0
+        picture[:, [0, -1]] = 0
+    return EyeLook(
+        region=region,
+        ball=ball,
+        catch_light=catch_light,
+        lid=lid,
+        lid_alpha=lid_alpha,
+        lash_alpha=lash_alpha * strength,
+        lash_colour=lash_colour,
+        source=points[:, :2],
+        closed=closed[:, :2],
+        gap=lid_gap(fit, side, points),
+    )
+
+
+def lid_gap(fit: HeadFit, side: int, points: Float) -> float:
+    """Distance of the lids of one eye (0 left, 1 right) at ``points`` ``(V, 3)``, pixels; negative where they overlap."""
+    marks = fit.head.landmarks(points)
+    upper, lower = (list(rim) for rim in zip(*LID_PAIRS[side], strict=True))
+    return float((marks[lower, 1] - marks[upper, 1]).mean())
+
+
+def _closed_points(fit: HeadFit, side: int) -> Float:
+    weights = fit.own_expression.copy()
+    blink = ARKIT_INDEX[("eyeBlinkLeft", "eyeBlinkRight")[side]]
+    weights[blink] = fit.gain[blink]
+    return fit.project(fit.vertices(weights))
+
+
+def _eyeball(window: Image, contour: Float, iris: Float, scale: float) -> tuple[Image, Float]:
+    """Eyeball without lids, and its catch-lights."""
+    height, width = window.shape[:2]
+    opening = (fill_polygon((height, width), contour) > 127).astype(np.uint8)
+    if not opening.any():
+        return window.copy(), np.zeros(window.shape, np.float32)
+    seen = 1 - dilate(1 - opening, max(1, round(2 * RIM_ERODE * scale)))
+    centre, radius = iris[0], float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean())
+    ball, light = _take_catch_light(window.astype(np.float32), opening > 0, centre, radius)
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    distance = np.hypot(x - centre[0], y - centre[1]) / max(radius, 1.0)
+    disc = distance < LIMBUS
+    _complete_iris(ball, seen > 0, disc, distance)
+    around = dilate(seen, max(3, round(2.6 * scale))) > 0
+    known = (seen > 0) | disc
+    filled = _inpaint(np.clip(ball, 0, 255).astype(np.uint8), around & ~known, scale)
+    return filled, light
+
+
+def _take_catch_light(window: Float, opening: NDArray[np.bool_], centre: Float, radius: float) -> tuple[Float, Float]:
+    """Split bright small spots off the iris."""
+    size = max(3, int(radius * 0.9) | 1)
+    plain = np.stack(
+        [cv2.morphologyEx(window[..., k], cv2.MORPH_OPEN, np.ones((size, size), np.uint8)) for k in range(3)], axis=-1
+    )
+    excess = (window - plain).min(axis=-1)
+    y, x = np.mgrid[: window.shape[0], : window.shape[1]].astype(np.float32)
+    inside = 1 - smoothstep(np.hypot(x - centre[0], y - centre[1]) / max(radius, 1.0), 0.75, 0.95)
+    amount = smoothstep(excess, 25, 60) * inside * opening
+    amount = blur(amount, max(0.5, radius * 0.06))
+    light = (window - plain) * amount[..., None]
+    return window - light, light
+
+
+def _complete_iris(ball: Float, seen: NDArray[np.bool_], disc: NDArray[np.bool_], distance: Float) -> None:
+    """What the lids hide of the iris gets the mean colour of the same radius, in place."""
+    known, hidden = disc & seen, disc & ~seen
+    if known.sum() < 12 or not hidden.any():
+        return
+    rings = (distance * 12).astype(int)
+    count = np.bincount(rings[known], minlength=16).astype(np.float32)
+    profile = np.stack([np.bincount(rings[known], ball[..., k][known], minlength=16) for k in range(3)], axis=-1)
+    filled = np.flatnonzero(count > 0)
+    table = np.stack([np.interp(np.arange(len(count)), filled, profile[filled, k] / count[filled]) for k in range(3)], axis=-1)
+    ball[hidden] = table[np.minimum(rings[hidden], len(count) - 1)]
+
+
+def _inpaint(picture: Image, hole: NDArray[np.bool_], scale: float) -> Image:
+    """Fill a hole smoothly; large pictures are filled at a smaller size."""
+    shrink = max(1.0, scale / 24)
+    if shrink == 1.0:
+        return np.asarray(cv2.inpaint(picture, hole.astype(np.uint8), 3, cv2.INPAINT_TELEA), np.uint8)
+    size = (max(4, round(picture.shape[1] / shrink)), max(4, round(picture.shape[0] / shrink)))
+    small_hole = (resize(hole.astype(np.float32), size, AREA) > 0.01).astype(np.uint8)
+    small = cv2.inpaint(resize(picture, size, AREA), small_hole, 3, cv2.INPAINT_TELEA)
+    large = resize(np.asarray(small), (picture.shape[1], picture.shape[0]), CUBIC)
+    return np.where(hole[..., None], large, picture)
+
+
+def _lid_skin(image: Image, fit: HeadFit, side: int, region: Region) -> Float:
+    """Skin as it would be over the eye: a plane through the colours around it, with the grain of the skin below."""
+    radius = max(1, round(0.14 * fit.scale))
+    marks = fit.landmarks[list(SKIN_AROUND[side])]
+    rows, colours = [], []
+    for x, y in marks:
+        patch = image[max(int(y) - radius, 0) : int(y) + radius + 1, max(int(x) - radius, 0) : int(x) + radius + 1].reshape(-1, 3)
+        if len(patch):
+            rows.append((1.0, x, y))
+            colours.append(np.percentile(patch, 60, axis=0))
+    design, colour = np.array(rows), np.array(colours)
+    middle = marks.mean(axis=0)
+    design[:, 1:] = (design[:, 1:] - middle) / (2 * fit.scale)
+    plane = np.linalg.solve(design.T @ design + np.diag([0, 0.6, 0.6]), design.T @ (colour - colour.mean(axis=0)))
+    grid = (region.grid() - middle) / (2 * fit.scale)
+    smooth = colour.mean(axis=0) + plane[0] + grid[..., :1] * plane[1] + grid[..., 1:] * plane[2]
+    below = region.grid() + np.array([0, 1.25 * fit.scale], np.float32)
+    skin = sample(image, below, LINEAR).astype(np.float32)
+    grain = skin - blur(skin, 0.12 * fit.scale)
+    lid: Float = (smooth + 0.8 * np.clip(grain, -18, 18)).astype(np.float32)
+    return lid
+
+
+def _lid_shape(lid: Float, rim: Float, crease: Float, scale: float) -> tuple[Float, Float]:
+    """Round the lid: darker towards crease, rim and corners. Also where it covers, ``(h, w)``."""
+    height, width = lid.shape[:2]
+    mask = fill_polygon((height, width), np.concatenate([rim, crease[::-1]]))
+    alpha = as_alpha(blur(mask, max(0.8, 0.09 * scale)))
+    x = np.arange(width, dtype=np.float32)
+    order = np.argsort(rim[:, 0])
+    bottom = np.interp(x, rim[order, 0], rim[order, 1])
+    order = np.argsort(crease[:, 0])
+    top = np.interp(x, crease[order, 0], crease[order, 1])
+    y = np.arange(height, dtype=np.float32)[:, None]
+    down = np.clip((y - top) / np.maximum(bottom - top, 1.0), 0, 1)
+    left, right = rim[:, 0].min(), rim[:, 0].max()
+    across = np.clip((x - left) / max(right - left, 1.0), 0, 1)[None]
+    bulge = np.sqrt(np.clip(np.sin(np.pi * across), 0, 1)) * np.sin(np.pi * (0.15 + 0.75 * down))
+    crease_line = np.exp(-(((y - top) / (0.10 * scale)) ** 2))
+    shade = 0.90 + 0.12 * bulge - 0.12 * crease_line * np.sin(np.pi * across) - 0.10 * down**4
+    return lid * shade[..., None].astype(np.float32), alpha.astype(np.float32)
+
+
+def _lashes(shape: tuple[int, int], rim: Float, scale: float) -> Float:
+    """The lash line and short lashes below it, ``(h, w)`` alpha."""
+    fine = 4 if scale < 60 else 2
+    canvas = np.zeros((shape[0] * fine, shape[1] * fine), np.uint8)
+    t = np.linspace(0, 1, 60)
+    line = np.stack([np.interp(t, np.linspace(0, 1, len(rim)), rim[:, k]) for k in range(2)], axis=-1) * fine
+    _stroke(canvas, line, 230, 0.085 * scale * fine)
+    middle = line[:, 0].mean()
+    half = max(float(np.ptp(line[:, 0])) / 2, 1.0)
+    hairs = np.zeros_like(canvas)
+    for index in range(4, 57, 2):
+        root = line[index]
+        lean = (root[0] - middle) / half
+        length = (0.20 + 0.10 * abs(lean)) * scale * fine * (0.85 + 0.3 * ((index * 7) % 5) / 4)
+        tip = root + np.array([0.75 * lean, 1.0]) * length
+        bow = (root + tip) / 2 + np.array([-0.15 * lean, 0.12]) * length
+        _stroke(hairs, np.array([root, bow, tip]), 150, 0.022 * scale * fine)
+    both = np.maximum(canvas, hairs)
+    small = resize(both, (shape[1], shape[0]), AREA)
+    return as_alpha(blur(small, max(0.5, 0.02 * scale)))
+
+
+def _stroke(mask: NDArray[np.uint8], line: NDArray[np.floating], value: int, width: float) -> None:
+    """Draw an open line into a mask."""
+    points = line.round().astype(np.int32)
+    cv2.polylines(mask, [points], isClosed=False, color=(value,), thickness=max(1, round(width)), lineType=cv2.LINE_AA)
+
+
+def _lash_colour(window: Image, rim: Float, lid: Float, scale: float) -> tuple[Float, float]:
+    """Colour of the dark line along the open lid, and how much it stands out there (0-1)."""
+    mask = np.zeros(window.shape[:2], np.uint8)
+    _stroke(mask, rim[1:-1], 255, max(2.0, 0.2 * scale))
+    line = window[mask > 0].astype(np.float32)
+    if len(line) < 4:
+        return np.full(3, 40, np.float32), 0.5
+    grey = line.mean(axis=1)
+    dark = line[grey <= np.percentile(grey, 25)].mean(axis=0)
+    skin = max(float(np.median(lid)), 1.0)
+    strength = float(np.clip((skin - dark.mean()) / skin * 1.25, 0.3, 0.9))
+    return dark.astype(np.float32), strength

@@ -1,0 +1,104 @@
+"""Eyes that turn and lids that close."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from espressivo.render.eye_looks import EYES, UPPER_RIM, EyeLook, lid_gap
+from espressivo.render.fitting import HeadFit
+from espressivo.render.imaging import AREA, CUBIC, LINEAR, blur, resize, sample, smoothstep
+from espressivo.render.layers import Canvas, Layer
+from espressivo.render.rasterizer import rasterize
+from espressivo.render.topology import HeadTopology
+
+__all__ = ["draw_eye"]
+
+Float = NDArray[np.float32]
+
+MARGIN = 1.0
+# Part of the way from the photograph's lids to closed ones over which the painted lid, then its lashes, come in.
+CLOSING = (0.15, 0.75)
+LASHES = (0.6, 0.95)
+STILL_PX = 0.35
+
+
+def draw_eye(
+    fit: HeadFit, topology: HeadTopology, look: EyeLook, side: int, points: Float, frame: tuple[int, int]
+) -> tuple[Layer, ...]:
+    """Layers of one eye at ``points`` ``(V, 3)``: the eyeball, then the closing lid; none while it is as in the photograph."""
+    marks = fit.head.landmarks(points)
+    canvas = Canvas.around(marks[list(EYES[side])], MARGIN * fit.scale, frame, fit.scale)
+    if canvas is None:
+        return ()
+    eyeball = fit.head.eye_vertices[side]
+    drift = points[list(_corners(fit, side)), :2] - look.source[list(_corners(fit, side))]
+    moved = np.abs(points[:, :2] - look.source - drift.mean(axis=0))
+    lid_points = fit.head.landmark_vertices[list(UPPER_RIM[side]), 0]
+    activity = float(smoothstep(float(max(moved[eyeball].max(), moved[lid_points].max())), 0.0, STILL_PX))
+    if activity == 0:
+        return ()
+    drawn = canvas.cells(points)
+    drawn[eyeball, 2] -= 0.12 * fit.scale
+    both = rasterize(drawn, topology.eyes[side], canvas.height, canvas.width)
+    num_skin = len(topology.eyes[side]) - len(topology.eyeballs[side])
+    is_ball = both.index >= num_skin
+    layers = []
+    if is_ball.any():
+        layers.append(_ball_layer(fit, topology, look, side, canvas, drawn, is_ball, drift.mean(axis=0), activity))
+    closing = 1 - lid_gap(fit, side, points) / max(look.gap, 1e-3)
+    if closing > CLOSING[0]:
+        layers.append(_lid_layer(look, canvas, both.interpolate(look.closed), (both.index >= 0) & ~is_ball, closing))
+    return tuple(layers)
+
+
+def _corners(fit: HeadFit, side: int) -> tuple[int, int]:
+    inner, outer = fit.head.landmark_vertices[[UPPER_RIM[side][0], UPPER_RIM[side][-1]], 0]
+    return int(inner), int(outer)
+
+
+def _ball_layer(
+    fit: HeadFit,
+    topology: HeadTopology,
+    look: EyeLook,
+    side: int,
+    canvas: Canvas,
+    drawn: Float,
+    is_ball: NDArray[np.bool_],
+    drift: Float,
+    activity: float,
+) -> Layer:
+    """The eyeball, sampled at the frame's own resolution; only its outline is drawn finer."""
+    region = canvas.region
+    plain = Canvas(region, 1)
+    cells = (drawn.copy() + 0.0) if canvas.zoom == 1 else _rescaled(drawn, canvas.zoom)
+    raster = rasterize(cells, topology.eyeballs[side], plain.height, plain.width)
+    corner = np.array([look.region.left, look.region.top], np.float32)
+    place = raster.interpolate(look.source) - corner
+    ball = sample(look.ball, place, CUBIC, cv2.BORDER_REPLICATE).astype(np.float32)
+    lamp = region.grid() - drift - corner
+    ball += sample(look.catch_light, lamp, LINEAR, cv2.BORDER_REPLICATE)
+    alpha = is_ball.astype(np.float32)
+    alpha = resize(alpha, (region.width, region.height), AREA)
+    alpha = blur(alpha, max(0.6, 0.02 * fit.scale)) * (raster.index >= 0) * np.float32(activity)
+    return Layer(region, ball * alpha[..., None], alpha)
+
+
+def _rescaled(cells: Float, zoom: int) -> Float:
+    plain = cells.copy()
+    plain[:, :2] = (cells[:, :2] + 0.5) / np.float32(zoom) - 0.5
+    return plain
+
+
+def _lid_layer(look: EyeLook, canvas: Canvas, closed: Float, is_skin: NDArray[np.bool_], closing: float) -> Layer:
+    place = closed - np.array([look.region.left, look.region.top], np.float32)
+    skin, lid_alpha, lash_alpha = (
+        sample(picture, place, LINEAR, cv2.BORDER_REPLICATE) for picture in (look.lid, look.lid_alpha, look.lash_alpha)
+    )
+    lid = lid_alpha * is_skin * smoothstep(closing, *CLOSING)
+    lash = lash_alpha * is_skin * smoothstep(closing, *LASHES)
+    alpha = lid + lash - lid * lash
+    mixed = skin * (lid * (1 - lash))[..., None] + look.lash_colour * lash[..., None]
+    colour = mixed / np.maximum(alpha, 1e-4)[..., None]
+    return canvas.finish(colour.astype(np.float32), alpha.astype(np.float32))

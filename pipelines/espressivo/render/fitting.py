@@ -1,0 +1,206 @@
+"""Fit the morphable head to a portrait: pose, identity, the portrait's own expression, and what is left as a 2-D field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import RBFInterpolator
+
+from espressivo.face.arkit import ARKIT_INDEX, ARKIT_NAMES
+from espressivo.face.head import MorphableHead
+from espressivo.face.landmark_groups import FACE_OVAL, LID_PAIRS, LIP_PAIRS, NUM_MESH_LANDMARKS
+from espressivo.face.landmarks import FaceLandmarks
+from espressivo.face.pose import rotation_matrix
+
+__all__ = ["HeadFit", "RigidMotion", "fit_head", "lip_gaps", "weighted_similarity"]
+
+Float = NDArray[np.float32]
+
+FIT_ROUNDS = 8
+# The landmarker's depth is a guess of its own; it counts this much against x and y. The oval is not fixed to the skin: it
+# slides along the silhouette.
+DEPTH_WEIGHT = 0.3
+OVAL_WEIGHT = 0.3
+IDENTITY_RIDGE, EXPRESSION_RIDGE = 0.25, 3.2
+RESIDUAL_SMOOTHING = 0.02
+# The head turns about the top of the neck, units of the head.
+PIVOT = np.array([0.0, -2.0, -2.0], np.float32)
+# Distance of the camera in face heights, for the growth of a head that moves nearer.
+CAMERA_DISTANCE = 5.0
+MAX_WEIGHT = 1.4
+LID_OVERLAP = 0.10
+BLINK_GAIN_RANGE = (0.5, 1.6)
+
+
+@dataclass(frozen=True, eq=False)
+class HeadFit:
+    """A head that lies on a portrait.
+
+    Attributes:
+        head: The morphable head.
+        shape: ``(V, 3)`` this person at rest, units of the head.
+        eye_centres: ``(2, 3)`` centres of the eyeballs of this person.
+        own_expression: ``(52,)`` what the portrait itself shows.
+        gain: ``(52,)`` factor of a track's weights for this person.
+        rotation: ``(3, 3)`` head to camera.
+        scale: Pixels per unit.
+        shift: ``(3,)`` pixels (x right, y up, z towards the viewer).
+        residual: ``(V, 2)`` pixels added after projection, so that the landmarks lie where they were found.
+        landmarks: ``(478, 2)`` where they were found, pixels.
+        mean_residual_px: Mean distance of landmarks before the residual field.
+    """
+
+    head: MorphableHead
+    shape: Float
+    eye_centres: Float
+    own_expression: Float
+    gain: Float
+    rotation: Float
+    scale: float
+    shift: Float
+    residual: Float
+    landmarks: Float
+    mean_residual_px: float
+
+    def total_weights(self, weights: NDArray[np.floating]) -> Float:
+        """The portrait's own expression with a track's weights on top, ``(52,)``."""
+        total: Float = np.clip(self.own_expression + np.asarray(weights, np.float32) * self.gain, 0, MAX_WEIGHT)
+        return total
+
+    def vertices(self, total_weights: NDArray[np.floating]) -> Float:
+        """``(V, 3)`` in units of the head, before the head turns."""
+        return self.head.express(self.shape, self.eye_centres, total_weights)
+
+    def project(self, vertices: Float, motion: RigidMotion | None = None) -> Float:
+        """``(V, 3)`` pixels: x right, y down, z towards the viewer."""
+        camera = vertices @ (self.rotation.T * np.float32(self.scale)) + self.shift
+        if motion is not None:
+            camera = motion.apply(camera)
+        camera[:, 1] *= -1
+        camera[:, :2] += self.residual
+        return camera
+
+    def motion(self, head_rotation: NDArray[np.floating], head_translation: NDArray[np.floating]) -> RigidMotion:
+        """How the head of a track moves in front of this portrait's camera.
+
+        Args:
+            head_rotation: ``(3,)`` pitch, yaw, roll, radians.
+            head_translation: ``(3,)`` face heights.
+        """
+        turn = rotation_matrix(*(float(angle) for angle in head_rotation))
+        rotation = (self.rotation @ turn @ self.rotation.T).astype(np.float32)
+        pivot = (self.rotation @ PIVOT) * np.float32(self.scale) + self.shift
+        height_px = self.scale * self.head.face_height
+        zoom = CAMERA_DISTANCE / (CAMERA_DISTANCE - float(head_translation[2]))
+        shift = np.array([head_translation[0] * height_px, head_translation[1] * height_px, 0], np.float32)
+        return RigidMotion(rotation, pivot.astype(np.float32), shift, zoom)
+
+
+@dataclass(frozen=True, eq=False)
+class RigidMotion:
+    """Turn about a pivot, grow and shift, in camera space (pixels; y up)."""
+
+    rotation: Float
+    pivot: Float
+    shift: Float
+    zoom: float
+
+    def apply(self, points: Float) -> Float:
+        """``(N, 3)`` moved points."""
+        moved: Float = (points - self.pivot) @ (self.rotation.T * np.float32(self.zoom)) + (self.pivot + self.shift)
+        return moved
+
+    def undo(self, points: Float) -> Float:
+        """Inverse of :meth:`apply`."""
+        back: Float = (points - (self.pivot + self.shift)) @ (self.rotation / np.float32(self.zoom)) + self.pivot
+        return back
+
+    @property
+    def is_rest(self) -> bool:
+        """Whether nothing moves."""
+        return bool(np.allclose(self.rotation, np.eye(3), atol=1e-6) and not self.shift.any() and self.zoom == 1)
+
+
+def weighted_similarity(
+    source: NDArray[np.floating], target: NDArray[np.floating], weight: NDArray[np.floating]
+) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+    """Scale s, rotation R, translation t with target = s R source + t, least squares (Umeyama 1991, eq. 40-42, weighted)."""
+    weight = (weight / weight.sum())[:, None]
+    mean_source, mean_target = (weight * source).sum(axis=0), (weight * target).sum(axis=0)
+    a, b = source - mean_source, target - mean_target
+    u, singular, vt = np.linalg.svd((b * weight).T @ a)
+    sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
+    rotation = (u * sign) @ vt
+    scale = float((singular * sign).sum() / (weight * a**2).sum())
+    return scale, rotation, mean_target - scale * rotation @ mean_source
+
+
+def fit_head(head: MorphableHead, face: FaceLandmarks) -> HeadFit:
+    """Alternate pose (Umeyama) and shape (ridge regression) a few times; then absorb what is left in a smooth 2-D field."""
+    num_modes = head.num_identity_modes
+    target = face.points[:NUM_MESH_LANDMARKS].astype(np.float64) * [1, -1, 1]
+    weight = np.ones(NUM_MESH_LANDMARKS)
+    weight[list(FACE_OVAL)] = OVAL_WEIGHT
+    basis = np.concatenate([head.landmark_identity, head.landmark_expression]).astype(np.float64)
+    ridge = np.diag(np.repeat([IDENTITY_RIDGE, EXPRESSION_RIDGE], [num_modes, len(ARKIT_NAMES)]))
+    axes = np.array([1, 1, DEPTH_WEIGHT]) * np.sqrt(weight)[:, None]
+    base, x = head.landmark_base.astype(np.float64), np.zeros(len(basis))
+    for _ in range(FIT_ROUNDS):
+        scale, rotation, shift = weighted_similarity(base + np.tensordot(x, basis, 1), target, weight)
+        design = ((basis @ rotation.T) * axes).reshape(len(basis), -1).T
+        rest = ((target - (scale * base @ rotation.T + shift)) * axes / scale).reshape(-1)
+        x = np.linalg.solve(design.T @ design + ridge, design.T @ rest)
+        x[num_modes:] = np.clip(x[num_modes:], 0, 1)
+    identity, own = x[:num_modes].astype(np.float32), x[num_modes:].astype(np.float32)
+    shape = head.neutral + np.tensordot(identity, head.identity, 1)
+    bare = HeadFit(
+        head=head,
+        shape=shape,
+        eye_centres=head.eye_centres_of(identity),
+        own_expression=own,
+        gain=np.ones(len(ARKIT_NAMES), np.float32),
+        rotation=rotation.astype(np.float32),
+        scale=scale,
+        shift=shift.astype(np.float32),
+        residual=np.zeros((len(shape), 2), np.float32),
+        landmarks=face.points[:, :2],
+        mean_residual_px=0.0,
+    )
+    return _with_residual(bare)
+
+
+def _with_residual(fit: HeadFit) -> HeadFit:
+    points = fit.project(fit.vertices(fit.own_expression))
+    left = fit.landmarks[:NUM_MESH_LANDMARKS] - fit.head.landmarks(points)[:, :2]
+    places = fit.head.landmarks(fit.shape)
+    _, first = np.unique(places.round(4), axis=0, return_index=True)
+    field = RBFInterpolator(places[first], left[first], smoothing=RESIDUAL_SMOOTHING, kernel="linear")
+    residual = field(fit.shape).astype(np.float32)
+    distance = float(np.linalg.norm(left, axis=1).mean())
+    return replace(fit, residual=residual, mean_residual_px=distance, gain=_blink_gain(replace(fit, residual=residual)))
+
+
+def _blink_gain(fit: HeadFit) -> Float:
+    """Scale each blink so that this person's lids just meet."""
+    gain = np.ones(len(ARKIT_NAMES), np.float32)
+    for name, pairs in zip(("eyeBlinkLeft", "eyeBlinkRight"), LID_PAIRS, strict=True):
+        upper, lower = (list(points) for points in zip(*pairs, strict=True))
+        gaps = []
+        for weight in (0.0, 1.0):
+            weights = fit.own_expression.copy()
+            weights[ARKIT_INDEX[name]] = weight
+            points = fit.head.landmarks(fit.project(fit.vertices(weights)))
+            gaps.append(float((points[lower, 1] - points[upper, 1]).mean()) / fit.scale)
+        closing = max(gaps[0] - gaps[1], 1e-3)
+        gain[ARKIT_INDEX[name]] = np.clip((gaps[0] + LID_OVERLAP) / closing, *BLINK_GAIN_RANGE)
+    return gain
+
+
+def lip_gaps(fit: HeadFit, points: Float) -> Float:
+    """Distances between pairs of points of the inner lips, units of the head."""
+    marks = fit.head.landmarks(points)
+    upper, lower = (list(side) for side in zip(*LIP_PAIRS, strict=True))
+    gaps: Float = (marks[lower, 1] - marks[upper, 1]) / np.float32(fit.scale)
+    return gaps

@@ -1,0 +1,180 @@
+"""Teeth, gums, tongue and throat, lit and coloured to go with the portrait."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from espressivo.face.head import Tissue
+from espressivo.face.landmark_groups import CHEEKS, INNER_LIPS, LEFT_EYE, LIP_PAIRS, MOUTH_CORNERS, RIGHT_EYE
+from espressivo.render.fitting import HeadFit, lip_gaps
+from espressivo.render.imaging import as_alpha, blur, dilate, fill_polygon, smoothstep
+from espressivo.render.layers import Canvas, Layer
+from espressivo.render.rasterizer import Raster, rasterize, vertex_normals
+from espressivo.render.topology import HeadTopology
+
+__all__ = ["MouthPalette", "draw_mouth", "mouth_palette"]
+
+Float = NDArray[np.float32]
+Image = NDArray[np.uint8]
+
+LIPS = (0, 17, 37, 267, 84, 314)
+MOUTH_BOX = (*MOUTH_CORNERS, 0, 17, *LIP_PAIRS[3])
+MARGIN = 0.5
+# A mouth no wider open than in the photograph stays the photograph; units of the head.
+OPENING = (0.015, 0.07)
+LINING = (0.12, 0.5)
+BEHIND_LIPS, THROAT_BEHIND = 0.3, 1.3
+# RGB against their mean: what gums, tongue and throat look like where the portrait's own lips say nothing. Engineering.
+ROSE = np.array([1.54, 0.70, 0.76], np.float32)
+DARK_RED = np.array([1.83, 0.55, 0.62], np.float32)
+ENAMEL = np.array([1.03, 1.0, 0.93], np.float32)
+LIGHT = np.array([0.08, 0.35, 0.93], np.float32)
+HIGHLIGHT = np.array([0.05, 0.45, 0.89], np.float32)
+# How far light reaches into the mouth, by tissue, units of the head: skin, tongue, teeth, eye, gum, lash. Engineering.
+REACH = np.array([2.2, 2.8, 3.4, 2.0, 2.6, 2.0], np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class MouthPalette:
+    """Colours of a portrait's mouth, and how wide it is open in the photograph.
+
+    Attributes:
+        tissue: ``(6, 3)`` RGB by tissue; skin means the throat.
+        lip: ``(3,)`` RGB.
+        own_gaps: ``(7,)`` distances between the lips in the photograph, units of the head.
+        brightness: What a highlight adds, grey levels.
+    """
+
+    tissue: Float
+    lip: Float
+    own_gaps: Float
+    brightness: float
+
+
+def mouth_palette(image: Image, fit: HeadFit) -> MouthPalette:
+    """Teeth take their white from the eyes, gums and tongue from the lips, brightness from the cheeks."""
+    white, cheek, lip = _eye_white(image, fit), _patch(image, fit, CHEEKS), _patch(image, fit, LIPS)
+    cast = 1 + 0.5 * (white / max(float(white.mean()), 1.0) - 1)
+    level = np.clip(0.4 * white.mean() * 1.55 + 0.6 * cheek.mean() * 1.55, 70, 275)
+    rose = 0.4 * lip / max(float(lip.mean()), 1.0) + 0.6 * ROSE
+    base = 0.55 * lip.mean() + 0.35 * cheek.mean()
+    tissue = np.zeros((len(Tissue), 3), np.float32)
+    tissue[Tissue.TEETH] = ENAMEL * cast * level
+    tissue[Tissue.GUM] = rose * base * 1.15
+    tissue[Tissue.TONGUE] = rose * base * 1.2
+    tissue[Tissue.SKIN] = (0.4 * rose + 0.6 * DARK_RED) * base * 0.5
+    points = fit.project(fit.vertices(fit.own_expression))
+    return MouthPalette(tissue, lip, lip_gaps(fit, points), float(np.clip(cheek.mean() / 150 * 34, 8, 40)))
+
+
+def _eye_white(image: Image, fit: HeadFit) -> Float:
+    masks = [fill_polygon(image.shape[:2], fit.landmarks[list(contour)]) for contour in (LEFT_EYE, RIGHT_EYE)]
+    eye = image[np.maximum(*masks) > 127].astype(np.float32)
+    if len(eye) < 8:
+        return np.full(3, 180, np.float32)
+    order = eye.mean(axis=1)
+    bright = (order >= np.percentile(order, 80)) & (order <= np.percentile(order, 97))
+    white: Float = eye[bright].mean(axis=0)
+    return white
+
+
+def _patch(image: Image, fit: HeadFit, marks: tuple[int, ...]) -> Float:
+    """Median colour around some landmarks."""
+    radius = max(2, round(0.1 * fit.scale))
+    patches = []
+    for x, y in fit.landmarks[list(marks)].round().astype(int):
+        patch = image[max(y - radius, 0) : y + radius + 1, max(x - radius, 0) : x + radius + 1]
+        patches.append(patch.reshape(-1, 3))
+    colours = np.concatenate(patches)
+    if len(colours) == 0:
+        return np.full(3, 128, np.float32)
+    return np.asarray(np.median(colours, axis=0), np.float32)
+
+
+def draw_mouth(
+    fit: HeadFit, topology: HeadTopology, palette: MouthPalette, points: Float, frame: tuple[int, int]
+) -> Layer | None:
+    """The inside of the mouth at ``points`` ``(V, 3)``; ``None`` while it is no wider open than in the photograph."""
+    opening = float(smoothstep(float((lip_gaps(fit, points) - palette.own_gaps).max()), *OPENING))
+    marks = fit.head.landmarks(points)
+    canvas = Canvas.around(marks[list(MOUTH_BOX)], MARGIN * fit.scale, frame, fit.scale)
+    if opening < 0.02 or canvas is None:
+        return None
+    cells = canvas.cells(points)
+    unit = fit.scale * canvas.zoom
+    raster = rasterize(cells, topology.mouth, canvas.height, canvas.width)
+    lips = _within_lips(canvas, marks, unit)
+    view = _View.of(fit, topology, raster, points)
+    alpha = np.where(view.is_lip, smoothstep(view.lining, *LINING), np.float32(1)) * lips
+    alpha[view.throat] = lips[view.throat]
+    alpha *= opening
+    colour = _shade(view, palette) * _shadow_of_lips(alpha, unit)[..., None]
+    return canvas.finish(colour, alpha)
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """What each pixel of the canvas shows; maps ``(h, w)`` or ``(h, w, 3)``."""
+
+    tissue: NDArray[np.uint8]
+    throat: NDArray[np.bool_]
+    lining: Float
+    behind: Float
+    normal: Float
+    tone: Float
+
+    @classmethod
+    def of(cls, fit: HeadFit, topology: HeadTopology, raster: Raster, points: Float) -> _View:
+        head = fit.head
+        normals = vertex_normals(points * np.array([1, -1, 1], np.float32), topology.mouth)
+        values = np.concatenate([normals, head.tone, head.mouth_depth[:, None], points[:, 2:] / np.float32(fit.scale)], axis=1)
+        seen = raster.interpolate(values)
+        front = head.landmarks(points)[list(LIP_PAIRS[3]), 2].mean() / fit.scale
+        behind = np.clip(front - seen[..., 7] - BEHIND_LIPS, 0, 6).astype(np.float32)
+        drawn = raster.index >= 0
+        tissue = np.where(drawn, topology.mouth_tissue[np.maximum(raster.index, 0)], Tissue.SKIN).astype(np.uint8)
+        normal = seen[..., :3] / (np.linalg.norm(seen[..., :3], axis=-1, keepdims=True) + 1e-6)
+        throat = ~drawn | ((tissue == Tissue.SKIN) & (behind > THROAT_BEHIND))
+        return cls(tissue, throat, seen[..., 6], behind, normal.astype(np.float32), seen[..., 3:6])
+
+    @property
+    def is_lip(self) -> NDArray[np.bool_]:
+        skin: NDArray[np.bool_] = self.tissue == Tissue.SKIN
+        return skin
+
+
+def _within_lips(canvas: Canvas, marks: Float, unit: float) -> Float:
+    """Nothing of the inside is drawn outside the line of the inner lips (long teeth under a short lip)."""
+    mask = fill_polygon((canvas.height, canvas.width), canvas.cells(marks[list(INNER_LIPS)])[:, :2])
+    mask = dilate(mask, 2 * int(0.06 * unit) + 3)
+    return as_alpha(blur(mask, max(1.0, 0.03 * unit)))
+
+
+def _shade(view: _View, palette: MouthPalette) -> Float:
+    lambert = np.abs(view.normal @ LIGHT)
+    deep = smoothstep(view.lining, 0.2, 1.2)[..., None]
+    paint = palette.tissue[view.tissue]
+    lining = palette.lip * np.float32(0.62) * (1 - deep) + palette.tissue[Tissue.SKIN] * deep
+    paint = np.where(view.is_lip[..., None], lining, paint)
+    dark = np.exp(-((view.behind / REACH[view.tissue]) ** 2))
+    wrap = np.where(view.is_lip, 0.72 + 0.28 * lambert, 0.42 + 0.62 * lambert)
+    shine = np.where(view.is_lip, 0, np.clip(view.normal @ HIGHLIGHT, 0, 1) ** 40)
+    lit = paint * view.tone * (wrap * dark)[..., None] + (shine * dark * palette.brightness)[..., None]
+    lit[view.throat] = palette.tissue[Tissue.SKIN] * np.float32(0.45)
+    shaded: Float = lit.astype(np.float32)
+    return shaded
+
+
+def _shadow_of_lips(alpha: Float, unit: float) -> Float:
+    """The lips shade what lies behind them, the upper one more; a narrow opening lets in little light."""
+    inside = (alpha > 0.5).astype(np.float32)
+    soft = blur(inside, 0.16 * unit)
+    lowered = np.array([[1, 0, 0], [0, 1, 0.14 * unit]], np.float32)
+    from_above = np.asarray(cv2.warpAffine(soft, lowered, soft.shape[::-1]), np.float32)
+    opening = smoothstep(blur(inside, 0.5 * unit), 0.0, 0.5)
+    shadow: Float = (0.5 + 0.5 * smoothstep(np.minimum(soft, from_above), 0.1, 0.75)) * (0.6 + 0.4 * opening)
+    return shadow

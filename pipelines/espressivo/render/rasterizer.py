@@ -1,0 +1,168 @@
+"""Z-buffer triangle rasteriser and what goes with it. The hot loops, compiled by numba at the first call and cached on disk.
+
+All kernels release the interpreter lock and keep no state, so several threads may render at once. Pixel centres lie at
+whole numbers, as in OpenCV. ``z`` grows towards the viewer.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["EMPTY", "Raster", "interpolate", "rasterize", "scale_colours", "vertex_normals"]
+
+EMPTY = np.float32(-1e9)
+"""Depth where nothing was drawn."""
+
+_INSIDE = np.float32(-1e-5)
+# Triangles of less area (square pixels) are not drawn: their barycentric weights are rounding errors.
+_SLIVER = np.float32(1e-3)
+
+_compiled = partial(numba.njit, nogil=True, cache=True, fastmath={"nsz", "arcp", "contract", "afn"})
+
+
+@_compiled()
+def _fill(
+    points: NDArray[np.float32], triangles: NDArray[np.int32], index: NDArray[np.int32], depth: NDArray[np.float32]
+) -> None:
+    height, width = index.shape
+    for t in range(triangles.shape[0]):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        x0, y0, z0 = points[a, 0], points[a, 1], points[a, 2]
+        x1, y1, z1 = points[b, 0] - x0, points[b, 1] - y0, points[b, 2] - z0
+        x2, y2, z2 = points[c, 0] - x0, points[c, 1] - y0, points[c, 2] - z0
+        area = x1 * y2 - x2 * y1
+        if abs(area) < _SLIVER:
+            continue
+        inverse = np.float32(1.0) / area
+        left = max(math.ceil(x0 + min(np.float32(0), x1, x2)), 0)
+        right = min(math.floor(x0 + max(np.float32(0), x1, x2)), width - 1)
+        top = max(math.ceil(y0 + min(np.float32(0), y1, y2)), 0)
+        bottom = min(math.floor(y0 + max(np.float32(0), y1, y2)), height - 1)
+        for y in range(top, bottom + 1):
+            dy = np.float32(y) - y0
+            for x in range(left, right + 1):
+                dx = np.float32(x) - x0
+                w1 = (dx * y2 - x2 * dy) * inverse
+                w2 = (x1 * dy - dx * y1) * inverse
+                if w1 >= _INSIDE and w2 >= _INSIDE and w1 + w2 <= np.float32(1.0) - _INSIDE:
+                    z = z0 + w1 * z1 + w2 * z2
+                    if z > depth[y, x]:
+                        depth[y, x] = z
+                        index[y, x] = t
+
+
+@_compiled()
+def _interpolate(
+    points: NDArray[np.float32],
+    triangles: NDArray[np.int32],
+    index: NDArray[np.int32],
+    values: NDArray[np.float32],
+    out: NDArray[np.float32],
+) -> None:
+    height, width = index.shape
+    for y in range(height):
+        for x in range(width):
+            t = index[y, x]
+            if t < 0:
+                continue
+            a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+            x0, y0 = points[a, 0], points[a, 1]
+            x1, y1 = points[b, 0] - x0, points[b, 1] - y0
+            x2, y2 = points[c, 0] - x0, points[c, 1] - y0
+            inverse = np.float32(1.0) / (x1 * y2 - x2 * y1)
+            dx, dy = np.float32(x) - x0, np.float32(y) - y0
+            w1 = (dx * y2 - x2 * dy) * inverse
+            w2 = (x1 * dy - dx * y1) * inverse
+            w0 = np.float32(1.0) - w1 - w2
+            for k in range(values.shape[1]):
+                out[y, x, k] = w0 * values[a, k] + w1 * values[b, k] + w2 * values[c, k]
+
+
+@_compiled()
+def _normals(vertices: NDArray[np.float32], triangles: NDArray[np.int32], out: NDArray[np.float32]) -> None:
+    for t in range(triangles.shape[0]):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ux, uy, uz = vertices[b, 0] - vertices[a, 0], vertices[b, 1] - vertices[a, 1], vertices[b, 2] - vertices[a, 2]
+        vx, vy, vz = vertices[c, 0] - vertices[a, 0], vertices[c, 1] - vertices[a, 1], vertices[c, 2] - vertices[a, 2]
+        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        for k in (a, b, c):
+            out[k, 0] += nx
+            out[k, 1] += ny
+            out[k, 2] += nz
+    for v in range(out.shape[0]):
+        length = math.sqrt(out[v, 0] ** 2 + out[v, 1] ** 2 + out[v, 2] ** 2) + np.float32(1e-9)
+        for k in range(3):
+            out[v, k] /= length
+
+
+@_compiled()
+def _scale(image: NDArray[np.uint8], factor: NDArray[np.float32]) -> None:
+    for y in range(image.shape[0]):
+        for x in range(image.shape[1]):
+            f = factor[y, x]
+            if f != np.float32(1.0):
+                for k in range(3):
+                    image[y, x, k] = np.uint8(
+                        min(max(np.float32(image[y, x, k]) * f + np.float32(0.5), np.float32(0)), np.float32(255))
+                    )
+
+
+class Raster:
+    """What is seen at each pixel.
+
+    Attributes:
+        index: ``(H, W)`` int32, the triangle drawn, -1 where none.
+        depth: ``(H, W)`` float32, its depth, :data:`EMPTY` where none.
+    """
+
+    def __init__(
+        self, points: NDArray[np.float32], triangles: NDArray[np.int32], index: NDArray[np.int32], depth: NDArray[np.float32]
+    ) -> None:
+        self.index, self.depth = index, depth
+        self._points, self._triangles = points, triangles
+
+    def interpolate(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """``(H, W, K)`` of per-vertex values ``(V, K)``; zero where nothing was drawn."""
+        return interpolate(self._points, self._triangles, self.index, values)
+
+
+def rasterize(points: NDArray[np.float32], triangles: NDArray[np.int32], height: int, width: int) -> Raster:
+    """Draw triangles, the nearest wins.
+
+    Args:
+        points: ``(V, 3)`` float32: x, y in pixels, z larger = nearer.
+        triangles: ``(T, 3)`` int32.
+        height: Rows of the result.
+        width: Columns of the result.
+    """
+    points = np.ascontiguousarray(points, np.float32)
+    index = np.full((height, width), -1, np.int32)
+    depth = np.full((height, width), EMPTY, np.float32)
+    _fill(points, triangles, index, depth)
+    return Raster(points, triangles, index, depth)
+
+
+def interpolate(
+    points: NDArray[np.float32], triangles: NDArray[np.int32], index: NDArray[np.int32], values: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Values ``(V, K)`` carried to the pixels of a triangle index map: ``(H, W, K)``."""
+    out = np.zeros((*index.shape, values.shape[1]), np.float32)
+    _interpolate(points, triangles, index, np.ascontiguousarray(values, np.float32), out)
+    return out
+
+
+def vertex_normals(vertices: NDArray[np.float32], triangles: NDArray[np.int32]) -> NDArray[np.float32]:
+    """``(V, 3)`` unit normals, weighted by area."""
+    out = np.zeros((len(vertices), 3), np.float32)
+    _normals(np.ascontiguousarray(vertices, np.float32), triangles, out)
+    return out
+
+
+def scale_colours(image: NDArray[np.uint8], factor: NDArray[np.float32]) -> None:
+    """Multiply each pixel of ``(H, W, 3)`` by its factor ``(H, W)``, in place."""
+    _scale(image, factor)

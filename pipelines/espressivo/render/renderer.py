@@ -1,0 +1,144 @@
+"""From a portrait and a facial action track to frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from espressivo.errors import ImageInputError
+from espressivo.face.head import MorphableHead
+from espressivo.face.landmarks import find_single_face
+from espressivo.face.track import FacialActionTrack
+from espressivo.progress import CancelToken
+from espressivo.render.eye_looks import EyeLook, eye_looks
+from espressivo.render.eyes import draw_eye
+from espressivo.render.fitting import HeadFit, fit_head
+from espressivo.render.imaging import CUBIC, sample
+from espressivo.render.mouth import MouthPalette, draw_mouth, mouth_palette
+from espressivo.render.rasterizer import scale_colours
+from espressivo.render.sizing import prepare_portrait
+from espressivo.render.topology import HeadTopology
+from espressivo.render.warp import PhotoWarp, plan_warp
+
+__all__ = ["FittedPortrait", "PortraitRenderer", "prepare_portrait"]
+
+Float = NDArray[np.float32]
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class FittedPortrait:
+    """A portrait, ready to be moved. Made once by :meth:`PortraitRenderer.fit`; nothing in it changes afterwards.
+
+    Attributes:
+        image: ``(H, W, 3)`` uint8 RGB, the photograph and the size of the frames.
+        fit: The head that lies on it.
+        warp: Where it can move.
+        eyes: Left and right eye.
+        mouth: Colours of the inside of the mouth.
+    """
+
+    image: Image
+    fit: HeadFit
+    warp: PhotoWarp
+    eyes: tuple[EyeLook, EyeLook]
+    mouth: MouthPalette
+
+
+class PortraitRenderer:
+    """Moves a photograph's face. Holds the head alone, so one renderer may serve several threads and portraits.
+
+    Args:
+        head: The morphable head.
+    """
+
+    def __init__(self, head: MorphableHead) -> None:
+        self.head = head
+        self._topology = HeadTopology.of(head)
+
+    @classmethod
+    def from_pretrained(cls, path: Path | None = None) -> Self:
+        """With the bundled head, or the one in ``path / "head"``.
+
+        Raises:
+            CheckpointError: Files are missing or do not match their digests.
+        """
+        return cls(MorphableHead.from_pretrained(path / "head" if path else None))
+
+    def fit(self, image: Image, *, face: Literal["only", "largest"] = "only") -> FittedPortrait:
+        """Find the face and prepare everything that stays the same from frame to frame.
+
+        Args:
+            image: ``(H, W, 3)`` uint8 RGB; see :func:`prepare_portrait` for its size.
+            face: ``"only"`` refuses a picture with several faces, ``"largest"`` takes the largest.
+
+        Raises:
+            ImageInputError: ``image.shape``, ``image.no_face``, ``image.many_faces``, ``image.face_too_small`` or
+                ``image.face_turned``.
+        """
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise ImageInputError(
+                "image.shape", f"image is {image.dtype} of shape {image.shape}; expected uint8 RGB of shape (height, width, 3)"
+            )
+        fit = fit_head(self.head, find_single_face(image, face=face))
+        photograph = np.ascontiguousarray(image)
+        height, width = image.shape[:2]
+        return FittedPortrait(
+            image=photograph,
+            fit=fit,
+            warp=plan_warp(fit, self._topology, width, height),
+            eyes=eye_looks(photograph, fit),
+            mouth=mouth_palette(photograph, fit),
+        )
+
+    def frames(self, portrait: FittedPortrait, track: FacialActionTrack, *, cancel: CancelToken | None = None) -> Iterator[Image]:
+        """Frames of a track, made as they are asked for: ``(H, W, 3)`` uint8 RGB, the size of the portrait.
+
+        Raises:
+            Cancelled: ``cancel`` was set.
+        """
+        for index in range(len(track)):
+            if cancel is not None:
+                cancel.raise_if_cancelled()
+            yield self.frame(portrait, track.weights[index], track.head_rotation[index], track.head_translation[index])
+
+    def frame(
+        self,
+        portrait: FittedPortrait,
+        weights: NDArray[np.floating],
+        head_rotation: NDArray[np.floating] | None = None,
+        head_translation: NDArray[np.floating] | None = None,
+    ) -> Image:
+        """One frame, ``(H, W, 3)`` uint8 RGB.
+
+        Args:
+            portrait: A fitted portrait.
+            weights: ``(52,)`` ARKit weights, 0-1, relative to the portrait's own expression.
+            head_rotation: ``(3,)`` pitch, yaw, roll in radians, relative to the portrait; default none.
+            head_translation: ``(3,)`` face heights; default none.
+        """
+        fit, warp = portrait.fit, portrait.warp
+        still = np.zeros(3, np.float32)
+        motion = fit.motion(
+            still if head_rotation is None else head_rotation, still if head_translation is None else head_translation
+        )
+        points = fit.project(fit.vertices(fit.total_weights(weights)), None if motion.is_rest else motion)
+        field = warp.field(fit, points, motion, np.ones(len(points), np.float32))
+        frame = portrait.image.copy()
+        region = warp.region.slices
+        moved = sample(portrait.image, field.sample, CUBIC)
+        scale_colours(moved, field.light)
+        frame[region] = moved
+        size = frame.shape[:2]
+        for side, look in enumerate(portrait.eyes):
+            for layer in draw_eye(fit, self._topology, look, side, points, size):
+                layer.over(frame)
+        mouth = draw_mouth(fit, self._topology, portrait.mouth, points, size)
+        if mouth is not None:
+            mouth.over(frame)
+        return frame

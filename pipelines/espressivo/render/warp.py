@@ -1,0 +1,202 @@
+"""Where each pixel of a frame comes from in the photograph.
+
+The face is drawn from the mesh; hair, ears and neck follow on a proxy of the head's depth that moves with it, plus the face's
+own motion pulled and pushed outwards (Gortler et al. 1996, "The Lumigraph", 3.3); both fade towards the background, which
+stays. Outside the region of interest nothing is computed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from espressivo.face.landmark_groups import FACE_OVAL
+from espressivo.render.fitting import HeadFit, RigidMotion, lip_gaps
+from espressivo.render.imaging import AREA, LINEAR, blur, pull_push, resize, smoothstep
+from espressivo.render.rasterizer import EMPTY, rasterize, vertex_normals
+from espressivo.render.regions import Region
+from espressivo.render.topology import HeadTopology
+
+__all__ = ["PhotoWarp", "WarpField", "plan_warp"]
+
+Float = NDArray[np.float32]
+
+# The warp is smooth: a face of this many pixels is enough to compute it, however large the portrait.
+MAX_WORK_FACE_PX = 480.0
+COARSE = 4
+HAIR, FADE_FROM, FADE_TO = 1.0, 0.5, 8.0  # units of the head, from its outline
+LID_BEFORE_EYE = 0.12
+FACING = (0.2, 0.5)
+HIDDEN = (0.15, 0.4)
+OPEN_SOURCE_MOUTH = (0.03, 0.12)
+PROXY_BLUR, PROXY_RECEDE = 0.4, 2.5
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoWarp:
+    """What of a portrait does not change from frame to frame.
+
+    Attributes:
+        region: Where anything can move.
+        work_grid: ``(h, w, 2)`` portrait coordinates at which the mesh is drawn.
+        coarse_grid: The same, four times coarser: for what lies outside the face.
+        triangles: Triangles worth drawing.
+        source: ``(V, 2)`` where each vertex lies in the photograph.
+        trust: ``(V,)`` 0-1, how far the photograph shows this vertex.
+        fade: Coarse map, 1 on the head, 0 where the background stays.
+        proxy_depth: Coarse map of camera depth of the head and what surrounds it, pixels.
+    """
+
+    region: Region
+    work_grid: Float
+    full_grid: Float
+    coarse_grid: Float
+    triangles: NDArray[np.int32]
+    source: Float
+    trust: Float
+    fade: Float
+    proxy_depth: Float
+
+    def field(self, fit: HeadFit, points: Float, motion: RigidMotion, relight: Float) -> WarpField:
+        """Where the pixels of the region come from when the vertices are at ``points`` ``(V, 3)``."""
+        values = np.concatenate([self.source, self.trust[:, None], relight[:, None]], axis=1)
+        drawn = points.copy()
+        for eye in fit.head.eye_vertices:  # lids never lose against the eyeball
+            drawn[eye, 2] -= LID_BEFORE_EYE * fit.scale
+        height, width = self.work_grid.shape[:2]
+        raster = rasterize(_to_cells(drawn, self.region, width, height), self.triangles, height, width)
+        seen = raster.interpolate(values)
+        trust = np.ascontiguousarray(seen[..., 2])
+        trusted = (seen[..., :2] - self.work_grid) * trust[..., None]
+        outer = self._outside(trusted, trust, motion)
+        offset = trusted + resize(outer, (width, height), LINEAR) * (1 - trust[..., None])
+        light = 1 + (seen[..., 3] - 1) * trust
+        size = (self.region.width, self.region.height)
+        return WarpField(self.full_grid + resize(offset, size, LINEAR), resize(light, size, LINEAR))
+
+    def _outside(self, trusted: Float, trust: Float, motion: RigidMotion) -> Float:
+        size = self.coarse_grid.shape[1::-1]
+        value, weight = (resize(a, size, AREA) for a in (trusted, trust))
+        if motion.is_rest:
+            rigid = np.zeros_like(value)
+        else:
+            there = np.concatenate([self.coarse_grid * np.array([1, -1], np.float32), self.proxy_depth[..., None]], axis=-1)
+            rigid = motion.undo(there)[..., :2] * np.array([1, -1], np.float32) - self.coarse_grid
+        own = pull_push(value - rigid * weight[..., None], weight)
+        outer: Float = (rigid + own) * self.fade[..., None]
+        return outer
+
+
+@dataclass(frozen=True, eq=False)
+class WarpField:
+    """For each pixel of the region: ``(h, w, 2)`` portrait coordinates to sample, ``(h, w)`` change of light."""
+
+    sample: Float
+    light: Float
+
+
+def _to_cells(points: Float, region: Region, width: int, height: int) -> Float:
+    """Portrait coordinates to those of a grid of ``width`` x ``height`` cells over a region."""
+    zoom = np.array([width / region.width, height / region.height], np.float32)
+    cells = points.copy()
+    cells[:, :2] = (points[:, :2] - np.array([region.left, region.top], np.float32) + 0.5) * zoom - 0.5
+    return cells
+
+
+def plan_warp(fit: HeadFit, topology: HeadTopology, width: int, height: int) -> PhotoWarp:
+    """Prepare the warp of a portrait of ``width`` x ``height`` pixels."""
+    points = fit.project(fit.vertices(fit.own_expression))
+    reach = (HAIR + FADE_TO) * fit.scale
+    on_head = _head_vertices(fit)
+    region = Region.around(points[on_head], reach, width, height)
+    work = max(1.0, fit.scale * fit.head.face_height / MAX_WORK_FACE_PX)
+    work_grid = region.grid(work)
+    coarse_grid = region.grid(work * COARSE)
+    trust = _trust(fit, topology, points)
+    triangles = topology.surface[trust[topology.surface].any(axis=1) | topology.surface_is_eye]
+    fade, depth = _surroundings(fit, topology, points, on_head, region, coarse_grid)
+    return PhotoWarp(
+        region=region,
+        work_grid=work_grid,
+        full_grid=work_grid if work == 1.0 else region.grid(),
+        coarse_grid=coarse_grid,
+        triangles=np.ascontiguousarray(triangles),
+        source=_source(fit, points),
+        trust=trust,
+        fade=fade,
+        proxy_depth=depth,
+    )
+
+
+def _head_vertices(fit: HeadFit) -> NDArray[np.bool_]:
+    """Everything above the chin."""
+    chin = fit.head.landmarks(fit.shape)[FACE_OVAL[18], 1]
+    head: NDArray[np.bool_] = fit.shape[:, 1] > chin - 0.2
+    return head
+
+
+def _source(fit: HeadFit, points: Float) -> Float:
+    """Hidden skin takes its colour from the rim beside it."""
+    head = fit.head
+    source = points[:, :2].copy()
+    posed = fit.vertices(fit.own_expression)
+    posed[head.lining_vertices] = posed[head.lining_rim] + head.lining_shift
+    camera = posed @ (fit.rotation.T * np.float32(fit.scale)) + fit.shift
+    rim = camera[head.lining_vertices, :2] * np.array([1, -1], np.float32)
+    source[head.lining_vertices] = rim + fit.residual[head.lining_rim]
+    return source
+
+
+def _trust(fit: HeadFit, topology: HeadTopology, points: Float) -> Float:
+    """What the photograph shows: on the face, facing the camera, not hidden. The rest must not be drawn from it."""
+    head = fit.head
+    normals = vertex_normals(points * np.array([1, -1, 1], np.float32), topology.skin)
+    around = _depth_around(points, topology, fit.scale)
+    hidden = smoothstep(around - points[:, 2], HIDDEN[0] * fit.scale, HIDDEN[1] * fit.scale)
+    trust = head.face_mask * smoothstep(normals[:, 2], *FACING) * (1 - hidden)
+    # The lining of a mouth that is shut in the photograph has its own source; that of an open one shows the photograph.
+    mouth_open = smoothstep(float(lip_gaps(fit, points).max()), *OPEN_SOURCE_MOUTH)
+    in_mouth = head.mouth_depth[head.lining_vertices] > 0
+    trust[head.lining_vertices] = np.where(in_mouth, 1 - mouth_open, 1)
+    for eye in head.eye_vertices:
+        trust[eye] = 0
+    return trust.astype(np.float32)
+
+
+def _depth_around(points: Float, topology: HeadTopology, scale: float) -> Float:
+    """Depth of the surface seen at each vertex: the furthest of the neighbours, so that an edge does not hide itself."""
+    low = points[:, :2].min(axis=0) - 2
+    step = max(1.0, scale / 24)
+    height, width = (int(np.ceil(n / step)) + 4 for n in (np.ptp(points[:, 1]), np.ptp(points[:, 0])))
+    cells = points.copy()
+    cells[:, :2] = (points[:, :2] - low) / np.float32(step)
+    depth = rasterize(cells, topology.surface, height, width).depth
+    furthest = cv2.erode(np.where(depth == EMPTY, np.float32(1e9), depth), np.ones((3, 3), np.uint8))
+    x, y = (np.clip(cells[:, k].round().astype(int), 0, n - 1) for k, n in ((0, width), (1, height)))
+    around = furthest[y, x]
+    seen: Float = np.where(around > 1e8, EMPTY, around)
+    return seen
+
+
+def _surroundings(
+    fit: HeadFit, topology: HeadTopology, points: Float, on_head: NDArray[np.bool_], region: Region, grid: Float
+) -> tuple[Float, Float]:
+    """How far each place moves with the head, and its depth."""
+    height, width = grid.shape[:2]
+    cell = region.width / width
+    unit = fit.scale / cell
+    cells = _to_cells(points, region, width, height)
+    head = rasterize(cells, np.ascontiguousarray(topology.skin[on_head[topology.skin].all(axis=1)]), height, width)
+    outline = cv2.distanceTransform((head.index < 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) / np.float32(unit)
+    fade = 1 - smoothstep(outline - HAIR, FADE_FROM, FADE_TO)
+    body = rasterize(cells, topology.skin, height, width)
+    drawn = (body.index >= 0).astype(np.float32)
+    depth = np.where(drawn > 0, body.depth, 0).astype(np.float32)
+    filled = pull_push(np.stack([depth, depth], axis=-1), drawn)[..., 0]
+    pivot = fit.motion(np.zeros(3), np.zeros(3)).pivot[2]
+    far = smoothstep(outline, 0, PROXY_RECEDE)
+    depth = blur(filled * (1 - far) + pivot * far, max(PROXY_BLUR * unit, 0.5))
+    return fade, depth
