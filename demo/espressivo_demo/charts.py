@@ -130,7 +130,8 @@ def _seconds_axis(duration_s: float, y: float) -> list[str]:
     step = next(step for step in (0.5, 1, 2, 5, 10, 30, 60, 300, 1200) if duration_s / step <= 12)
     marks = np.arange(0, duration_s + 1e-9, step)
     return [
-        f'<text x="{_x(float(mark), duration_s):.1f}" y="{y}" font-size="12" text-anchor="middle" fill="{SUBDUED}">{mark:g} s</text>'
+        f'<text x="{_x(float(mark), duration_s):.1f}" y="{y}" font-size="12" text-anchor="middle" fill="{SUBDUED}">'
+        f"{mark:g} s</text>"
         for mark in marks
     ]
 

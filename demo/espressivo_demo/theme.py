@@ -8,7 +8,6 @@ import gradio as gr
 
 __all__ = ["CSS", "build_theme"]
 
-SERIF: Final = ["Iowan Old Style", "Palatino Linotype", "Palatino", "Georgia", "serif"]
 SANS: Final = ["-apple-system", "BlinkMacSystemFont", "Segoe UI", "Inter", "Roboto", "Helvetica Neue", "sans-serif"]
 MONO: Final = ["ui-monospace", "SF Mono", "Cascadia Mono", "Consolas", "monospace"]
 
@@ -60,28 +59,30 @@ def build_theme() -> gr.themes.Base:
     )
 
 
-CSS: Final = (
-    """
+CSS: Final = """
 .gradio-container { max-width: 1320px !important; margin: 0 auto; padding: 0 18px 40px !important; }
 #masthead { padding: 26px 0 6px; }
-#masthead h1 { font-family: """
-    + ", ".join(f"'{name}'" if " " in name else name for name in SERIF)
-    + """; font-size: 44px; font-weight: 500; font-style: italic; letter-spacing: -0.01em; margin: 0; line-height: 1.05; }
+#masthead h1 {
+  font-family: 'Iowan Old Style', 'Palatino Linotype', Palatino, Georgia, serif;
+  font-size: 44px; font-weight: 500; font-style: italic; letter-spacing: -0.01em; margin: 0; line-height: 1.05;
+}
 #masthead p { margin: 8px 0 0; color: var(--body-text-color-subdued); font-size: 16px; max-width: 62ch; }
-.thought { border-left: 3px solid var(--color-accent); padding: 2px 0 10px 14px; margin: 0 0 4px; }
-.thought .kind { font-size: 12px; letter-spacing: .08em; text-transform: uppercase; color: var(--color-accent); font-weight: 600; }
+.thought { border-left: 3px solid var(--color-accent); padding: 2px 0 8px 14px; margin: 0 0 8px; }
+.thought .kind {
+  font-size: 12px; letter-spacing: .08em; text-transform: uppercase; color: var(--color-accent); font-weight: 600;
+}
 .thought .inference { font-size: 15px; margin: 3px 0; }
 .thought .why { font-size: 13px; color: var(--body-text-color-subdued); }
-.thought .mark { font-size: 11px; padding: 1px 7px; border: 1px solid var(--border-color-primary); border-radius: 20px; margin-left: 6px; }
+.thought .mark {
+  font-size: 11px; padding: 1px 7px; border: 1px solid var(--border-color-primary); border-radius: 20px; margin-left: 6px;
+}
 .empty { padding: 34px 18px; text-align: center; color: var(--body-text-color-subdued); }
-.swatches { display: flex; flex-wrap: wrap; gap: 6px; margin-top: 6px; }
-.swatches span { padding: 3px 11px; border-radius: 20px; font-size: 13px; color: #1e1b18; }
-button:focus-visible, input:focus-visible, textarea:focus-visible, [tabindex]:focus-visible { outline: 2px solid var(--color-accent); outline-offset: 2px; }
+button:focus-visible, input:focus-visible, textarea:focus-visible, [tabindex]:focus-visible {
+  outline: 2px solid var(--color-accent); outline-offset: 2px;
+}
 footer { opacity: .7; }
 @media (max-width: 640px) {
   .gradio-container { padding: 0 8px 24px !important; }
   #masthead h1 { font-size: 34px; }
-  .row { flex-wrap: wrap !important; }
 }
 """
-)

@@ -59,7 +59,7 @@ class MusicPipelineOutput:
         with atomic_outputs(wanted) as parts:
             temporary = dict(zip(wanted, parts, strict=True))
             if midi_path is not None:
-                save_midi(self.score.to_pretty_midi(), temporary[midi_path])
+                save_midi(self.score.to_pretty_midi(), temporary[midi_path], metadata=self.provenance.metadata())
             if wav_path is not None and self.audio is not None:
                 save_wav(self.audio, temporary[wav_path], metadata=self.provenance.metadata())
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from espressivo.cli.options import OUTPUT, Asked, JsonOption, QuietOption, SeedOption, asked_emotion, takes
+from espressivo.cli.options import OUTPUT, Asked, JsonOption, QuietOption, SeedOption, asked_emotion, music_settings, takes
 from espressivo.cli.report import RunReport
 from espressivo.console import shown_progress
+
+if TYPE_CHECKING:
+    from espressivo.music.settings import MusicSettings
 
 __all__ = ["compose"]
 
 
-@takes(asked=asked_emotion)
+@takes(asked=asked_emotion, settings=music_settings)
 def compose(
     asked: Asked,
+    settings: MusicSettings,
     duration: Annotated[float, typer.Option("--duration", help="Seconds, 1 to 1800.")] = 30.0,
     seed: SeedOption = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The MIDI file.", rich_help_panel=OUTPUT)] = Path("piece.mid"),
@@ -35,6 +39,7 @@ def compose(
             plan=asked.plan,
             intensity=asked.intensity,
             duration_s=duration,
+            settings=settings,
             seed=seed,
             output_type="score" if wav is None else "audio",
             progress=progress,

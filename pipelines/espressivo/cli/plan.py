@@ -28,7 +28,7 @@ def plan(
     as_json: JsonOption = False,
 ) -> None:
     """Think an emotion through, step by step; print or save the plan."""
-    from espressivo.emotion.explain import explain
+    from espressivo.emotion.explanation import explain
     from espressivo.emotion.intake import receive, think
     from espressivo.emotion.plan import load_plan, save_plan
     from espressivo.media.atomic import atomic_output

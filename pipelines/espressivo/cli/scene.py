@@ -15,6 +15,7 @@ from espressivo.cli.options import (
     QuietOption,
     SeedOption,
     asked_emotion,
+    music_settings,
     read_text_file,
     takes,
     talk_settings,
@@ -25,16 +26,18 @@ from espressivo.console import shown_progress
 from espressivo.errors import SettingError
 
 if TYPE_CHECKING:
+    from espressivo.music.settings import MusicSettings
     from espressivo.settings import TalkSettings
 
 __all__ = ["scene"]
 
 
-@takes(asked=asked_emotion, settings=talk_settings)
+@takes(asked=asked_emotion, settings=talk_settings, music=music_settings)
 def scene(
     portrait: Annotated[Path, typer.Option("--portrait", "-p", help="Picture of one face.")],
     asked: Asked,
     settings: TalkSettings,
+    music: MusicSettings,
     speech: Annotated[Path | None, typer.Option("--speech", "-s", help="Sound file; decides the length.")] = None,
     transcript: Annotated[Path | None, typer.Option("--transcript", help="Text file with the words spoken (English).")] = None,
     duration: Annotated[float | None, typer.Option("--duration", help="Seconds, where there is no speech.")] = None,
@@ -67,6 +70,7 @@ def scene(
             transcript=read_text_file(transcript),
             duration_s=duration,
             settings=settings,
+            music_settings=music,
             seed=seed,
             progress=progress,
         )
