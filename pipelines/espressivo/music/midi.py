@@ -49,6 +49,7 @@ RELATIVE_MAJOR_NAMES = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "B
 RELATIVE_MINOR_NAMES = ("Cm", "C#m", "Dm", "Ebm", "Em", "Fm", "F#m", "Gm", "G#m", "Am", "Bbm", "Bm")
 ROLES = {"melody", "accompaniment", "bass", "pad", "counter", "percussion"}
 LATIN_1 = "latin1"
+END_MARK = "[end]"
 
 
 # --- writing -----------------------------------------------------------------------------------------------------------
@@ -64,13 +65,15 @@ def score_to_midi_bytes(score: Score) -> bytes:
 
 
 def score_to_pretty_midi(score: Score) -> pretty_midi.PrettyMIDI:
-    """The score as :class:`pretty_midi.PrettyMIDI`; markers travel as text events."""
+    """The score as :class:`pretty_midi.PrettyMIDI`; markers travel as text events, and so does the end, which it would lose."""
     import pretty_midi
 
     file = _to_mido(score)
     for index, message in enumerate(file.tracks[0]):
         if message.type == "marker":
             file.tracks[0][index] = mido.MetaMessage("text", text=message.text, time=message.time)
+    end = file.tracks[0].pop()
+    file.tracks[0] += [mido.MetaMessage("text", text=END_MARK, time=end.time), end.copy(time=0)]
     return pretty_midi.PrettyMIDI(midi_file=io.BytesIO(_encode(file)))
 
 
@@ -181,6 +184,7 @@ class _Reading:
     sections: list[tuple[int, str]] = field(default_factory=list)
     markers: list[Marker] = field(default_factory=list)
     end_tick: int = 0
+    marked_end: int | None = None
 
 
 def score_from_midi_bytes(data: bytes, score_class: type[ScoreType]) -> ScoreType:
@@ -327,6 +331,8 @@ def _read_marker(text: str, tick: int, reading: _Reading) -> None:
             reading.keys[tick] = Key.parse(rest)
         elif kind == "[chord]":
             reading.chords.append((tick, None if rest == "none" else Chord.parse(rest)))
+        elif text == END_MARK:
+            reading.marked_end = tick
         elif kind == "[section]":
             reading.sections.append((tick, rest))
         else:
@@ -338,7 +344,8 @@ def _read_marker(text: str, tick: int, reading: _Reading) -> None:
 def _assemble(reading: _Reading, score_class: type[ScoreType]) -> ScoreType:
     if not reading.notes:
         raise MidiInputError("midi.empty", "MIDI file holds no notes; give one with at least one note")
-    end = max(reading.end_tick, max(note.end_tick for note in reading.notes))
+    end = reading.end_tick if reading.marked_end is None else reading.marked_end
+    end = max(end, max(note.end_tick for note in reading.notes))
     score = score_class(
         parts=tuple(reading.parts),
         notes=tuple(sorted(reading.notes)),
@@ -363,6 +370,8 @@ def _from_zero(changes: dict[int, Value], default: Value) -> list[tuple[int, Val
 
 
 def _chord_spans(changes: list[tuple[int, Chord | None]], end: int) -> tuple[ChordSpan, ...]:
+    if not changes:
+        return ()
     ordered = sorted(changes, key=lambda change: change[0])
     limits = [tick for tick, _ in ordered[1:]] + [end]
     return tuple(
