@@ -9,6 +9,7 @@
     │   ├── VideoInputError              video.*
     │   ├── MidiInputError               midi.*
     │   ├── TrackError                   track.*
+    │   ├── ManifestError                manifest.*
     │   ├── SettingError                 setting.*
     │   └── ConsentError                 consent.*
     ├── CheckpointError                  checkpoint.*  weights missing, altered or malformed
@@ -34,6 +35,7 @@ __all__ = [
     "EspressivoError",
     "ImageInputError",
     "InputError",
+    "ManifestError",
     "MidiInputError",
     "PlanError",
     "RenderError",
@@ -110,6 +112,12 @@ class TrackError(InputError):
     """A facial action track that is malformed."""
 
     prefix = "track."
+
+
+class ManifestError(InputError):
+    """A batch manifest with rows that cannot be run, or a run folder that cannot be used."""
+
+    prefix = "manifest."
 
 
 class SettingError(InputError):
