@@ -39,6 +39,7 @@ CORRECTION_LEVEL = 0.5
 # An action unit of two thirds of the strongest one counts as fully there.
 FULLY_SEEN = 1.5
 ONE_SIDED_WEIGHT = 0.5
+DOMINANT_FROM = 0.5
 HEAD_FULL_DEG = 8.0
 HEAD_FROM_DEG = 2.0
 # Faces that cannot be told apart from a smile by action units alone (Keltner et al. 2019: told by voice, touch, posture).
@@ -136,13 +137,15 @@ def check_face(face: Face, head: HeadGazeTarget, state: EmotionState) -> FaceVer
     if not face.levels() or expected == ("neutral",):
         return FaceVerdict(face, "neutral", expected, (), tables, "the face rests; nothing to read", agrees=True)
     scores = _read(face, head, tables)
-    read = next(iter(scores), "nothing")
-    fits = reading_primary(read) in expected and scores[read] >= MIN_EVIDENCE if scores else False
-    if fits:
+    read = next(iter(scores), "neutral")
+    if scores.get(read, 0.0) >= MIN_EVIDENCE and reading_primary(read) in expected:
         return FaceVerdict(face, read, expected, (), tables, f"read as {read} ({scores[read]:.2f}), as meant", agrees=True)
     known = {reading_primary(node) for node, _, _ in _rules(tables)}
     if not known & set(expected) or all(row.table in {"extrapolated", "none"} for row in face.rows):
         said = f"no other publication describes this face of {state.label}; the nearest one it describes is {read}"
+        return FaceVerdict(face, read, expected, (), tables, said, agrees=True)
+    if state.distribution[state.label] < DOMINANT_FROM:
+        said = f"no emotion of the mixture dominates; the nearest published face is {read}"
         return FaceVerdict(face, read, expected, (), tables, said, agrees=True)
     return _corrected(face, head, read, scores, expected, tables)
 

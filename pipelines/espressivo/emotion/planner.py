@@ -7,7 +7,7 @@ local muscle is chosen, and every number cites the step that set it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from espressivo.emotion.check import FaceVerdict, check_face
@@ -18,7 +18,7 @@ from espressivo.emotion.request import EmotionRequest
 from espressivo.emotion.steps import StepRecorder
 from espressivo.emotion.timing import SegmentClock, entries, event_cap, time_face
 from espressivo.emotion.tracking import EmotionState, StateSpan, note_appraisal, track_request
-from espressivo.emotion.vad import to_vad
+from espressivo.emotion.vad import TYPICAL_INTENSITY, to_vad
 
 __all__ = ["plan_emotion"]
 
@@ -87,7 +87,9 @@ def _think(request: EmotionRequest, spans: list[StateSpan], steps: StepRecorder,
         note_appraisal(steps, state, request.personality, indices)
         composed = compose_face(state, seed)
         head = compose_head(state, request.personality, seed)
-        verdict = check_face(composed, head, state)
+        # Read with the head as it is carried at typical intensity, so that what is corrected does not depend on intensity.
+        typical = compose_head(replace(state, intensity=TYPICAL_INTENSITY), request.personality, seed)
+        verdict = check_face(composed, typical, state)
         step = _note_muscles(steps, state, scale_face(composed, state, request.personality), indices)
         face = scale_face(verdict.face, state, request.personality)
         thoughts.append(_Thought(state, indices, face, verdict, head, compose_music(state), step))

@@ -20,7 +20,7 @@ from espressivo.emotion.plan import ActionTarget
 from espressivo.resources import load_config
 from espressivo.seeds import numpy_generator
 
-__all__ = ["Entry", "SegmentClock", "entries", "time_face"]
+__all__ = ["Entry", "SegmentClock", "entries", "event_cap", "time_face"]
 
 MINIMUM_JERK_PEAK = 1.875  # peak speed of a minimum-jerk rise is 1.875 amplitude / duration
 PULSE_OVERLAP_S = 0.1
@@ -69,6 +69,27 @@ class SegmentClock:
     def stop_s(self) -> float:
         """When the face lets go."""
         return self.end_s if self.leave is None else self.leave.start_s
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """When a muscle starts and stops in a segment, how its movements unfold, and what share of the peak can be held."""
+
+    begin_s: float
+    onset_s: float
+    apex_s: float
+    offset_s: float
+    until_s: float
+    brief: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Hold:
+    """A level that is kept for a while: when it begins to rise, for how long, and its share of the peak."""
+
+    start_s: float
+    rise_s: float
+    share: float
 
 
 @cache
@@ -157,54 +178,73 @@ def _shared_pulses(clock: SegmentClock, seed: int) -> NDArray[np.float64]:
 
 
 def _time_pull(pull: MusclePull, clock: SegmentClock, pulses: NDArray[np.float64], step: str, seed: int) -> list[ActionTarget]:
-    table = _table()
+    if clock.end_s - clock.start_s <= float(_table()["micro"]["hard_max"]):
+        return [_micro(pull, clock, step)]
     rng = numpy_generator(seed, "emotion", "timing", str(clock.index), str(pull.unit))
-    shape = table["dynamics"]["classes"][pull.dynamics]
+    shape = _shape_of(pull, clock, rng)
+    peak_end = shape.begin_s + shape.onset_s + shape.apex_s
+    if shape.until_s - peak_end < LONG_HOLD_S and not clock.continued:
+        stay = shape.until_s - shape.begin_s - shape.onset_s
+        return [_target(pull, step, 1.0, (shape.begin_s, shape.onset_s, stay, shape.offset_s))]
+    eased = shape.offset_s * float(_table()["hold"]["relax"])
+    targets = []
+    if not clock.continued:
+        fall = min(eased, shape.until_s - peak_end + shape.offset_s)
+        targets.append(_target(pull, step, 1.0, (shape.begin_s, shape.onset_s, shape.apex_s, fall)))
+    holds = _holds(shape, rng, clock)
+    for index, hold in enumerate(holds):
+        # A hold stays until the next one has risen, so that nothing dips between them.
+        last = index + 1 == len(holds)
+        stop = shape.until_s if last else holds[index + 1].start_s + holds[index + 1].rise_s
+        fall = shape.offset_s if last else max(shape.offset_s, holds[index + 1].rise_s)
+        targets.append(_target(pull, step, hold.share, (hold.start_s, hold.rise_s, stop - hold.start_s - hold.rise_s, fall)))
+    for moment, share, wish in _own_pulses(pull, pulses, (peak_end, shape.until_s - shape.onset_s), rng, clock.max_events):
+        room = shape.until_s - moment - shape.onset_s
+        stay = min(wish, room)
+        fall = min(eased, max(shape.offset_s, room - stay))
+        targets.append(_target(pull, step, share * shape.brief, (moment, shape.onset_s, stay, fall)))
+    return targets
+
+
+def _shape_of(pull: MusclePull, clock: SegmentClock, rng: np.random.Generator) -> _Shape:
+    """Durations of a muscle's movement: the class of its emotion, its own inertia, the room in the segment, and chance."""
+    table = _table()
+    row = table["dynamics"]["classes"][pull.dynamics]
     sigma = float(table["duration_spread"]["log_sd"])
     spread = np.exp(rng.normal(0.0, sigma, 3).clip(-2 * sigma, 2 * sigma))
     region = unit_region(pull.unit)
-    level = min(1.0, pull.level * float(shape.get("amplitude_gain", 1.0)))
-    onset = max(float(shape["onset"]) * spread[0], MINIMUM_JERK_PEAK / _speed(pull.unit, region))
-    offset = float(shape["offset"]) * spread[2]
-    apex = float(rng.uniform(*shape["apex"])) * spread[1]
-    delay = float(table["region_delay_ms"]["of"][region]) / 1000.0 * spread[0]
-    begin = clock.entry.start_s + (0.0 if clock.continued else delay)
-    room = clock.stop_s - begin
-    if clock.end_s - clock.start_s <= float(table["micro"]["hard_max"]):
-        return [_micro(pull, level, clock, step)]
-    onset = min(onset, 0.6 * max(room, 0.1))
-    until = _until(pull.unit, clock, onset)
+    delay = 0.0 if clock.continued else float(table["region_delay_ms"]["of"][region]) / 1000.0 * spread[0]
+    begin = clock.entry.start_s + delay
+    onset = max(float(row["onset"]) * spread[0], MINIMUM_JERK_PEAK / _speed(pull.unit, region))
+    onset = min(onset, 0.6 * max(clock.stop_s - begin, 0.1))
+    offset = float(row["offset"]) * spread[2]
     if clock.leave is not None:
         offset = min(offset, 1.5 * clock.leave.transition_s)
+    return _Shape(
+        begin_s=begin,
+        onset_s=onset,
+        apex_s=float(rng.uniform(*row["apex"])) * spread[1],
+        offset_s=offset,
+        until_s=_until(pull.unit, clock, onset),
+        brief=float(table["brief"]["of"].get(pull.dynamics, 1.0)),
+    )
 
-    def target(height: float, start: float, rise: float, hold: float, fall: float) -> ActionTarget:
-        return ActionTarget(
-            action_unit=pull.unit,
-            side=pull.side,
-            level=round(min(1.0, height), 4),
-            start_s=round(start, 4),
-            onset_s=round(max(rise, 0.04), 4),
-            apex_s=round(max(hold, 0.0), 4),
-            offset_s=round(max(fall, 0.08), 4),
-            step=step,
-            cause=pull.cause,
-        )
 
-    peak_end = begin + onset + apex
-    if until - peak_end < LONG_HOLD_S and not clock.continued:
-        return [target(level, begin, onset, until - begin - onset, offset)]
-    brief = float(table["brief"]["of"].get(pull.dynamics, 1.0))
-    targets = [] if clock.continued else [target(level, begin, onset, apex, offset)]
-    knots = _knots(begin, until, rng, clock.max_events)
-    heights = _hold_heights(len(knots) - 1, brief, rng, first=not clock.continued)
-    for left, right, height in zip(knots, knots[1:], heights, strict=False):
-        last = right >= until
-        targets.append(target(level * height, left, onset, right + (0.0 if last else onset) - left - onset, offset))
-    targets += [
-        target(level * height * (brief if brief < 1.0 else 1.0), moment, onset, hold, offset)
-        for moment, height, hold in _own_pulses(pull.unit, region, pulses, peak_end, until - onset, rng, clock.max_events)
-    ]
-    return targets
+def _target(pull: MusclePull, step: str, share: float, times: tuple[float, float, float, float]) -> ActionTarget:
+    """A movement to a share of the pull's level; ``times`` are start, onset, apex, offset."""
+    gain = float(_table()["dynamics"]["classes"][pull.dynamics].get("amplitude_gain", 1.0))
+    start, onset, apex, offset = times
+    return ActionTarget(
+        action_unit=pull.unit,
+        side=pull.side,
+        level=round(share * min(1.0, pull.level * gain), 4),
+        start_s=round(start, 4),
+        onset_s=round(max(onset, 0.04), 4),
+        apex_s=round(max(apex, 0.0), 4),
+        offset_s=round(max(offset, 0.08), 4),
+        step=step,
+        cause=pull.cause,
+    )
 
 
 def _speed(unit: int, region: str) -> float:
@@ -212,7 +252,7 @@ def _speed(unit: int, region: str) -> float:
     return float(table["of_action_unit"].get(unit, table["of"].get(region, 5.0)))
 
 
-def _micro(pull: MusclePull, level: float, clock: SegmentClock, step: str) -> ActionTarget:
+def _micro(pull: MusclePull, clock: SegmentClock, step: str) -> ActionTarget:
     """An expression too short to unfold: quick, small, gone."""
     table = _table()["micro"]
     total = min(clock.end_s - clock.start_s, float(table["hard_max"]))
@@ -220,7 +260,7 @@ def _micro(pull: MusclePull, level: float, clock: SegmentClock, step: str) -> Ac
     return ActionTarget(
         action_unit=pull.unit,
         side=pull.side,
-        level=round(min(level, float(table["amplitude"][1])), 4),
+        level=round(min(pull.level, float(table["amplitude"][1])), 4),
         start_s=round(clock.start_s, 4),
         onset_s=round(onset, 4),
         apex_s=round(0.2 * total, 4),
@@ -238,36 +278,33 @@ def _until(unit: int, clock: SegmentClock, onset: float) -> float:
     return clock.leave.start_s + (clock.leave.transition_s + onset if shared else 0.25 * clock.leave.transition_s)
 
 
-def _knots(begin: float, until: float, rng: np.random.Generator, most: int) -> list[float]:
-    """Moments at which a hold changes its level."""
-    low, high = _table()["hold"]["drift_every_s"]
-    stretch = max(1.0, (until - begin) / (most * 0.5 * (low + high)))
-    knots = [begin]
-    while (following := knots[-1] + stretch * float(rng.uniform(low, high))) < until - low:
-        knots.append(following)
-    return [*knots[:most], until]
-
-
-def _hold_heights(count: int, brief: float, rng: np.random.Generator, *, first: bool) -> list[float]:
+def _holds(shape: _Shape, rng: np.random.Generator, clock: SegmentClock) -> list[_Hold]:
+    """The stretches under the peaks, each at another level."""
     table = _table()["hold"]
-    heights = []
-    for index in range(count):
-        bounds = table["first_decay_level"] if index == 0 and first else table["level_between"]
-        heights.append(brief * float(rng.uniform(*bounds)))
-    return heights
+    low, high = table["drift_every_s"]
+    stretch = max(1.0, (shape.until_s - shape.begin_s) / (clock.max_events * 0.5 * (low + high)))
+    starts = [shape.begin_s]
+    while (following := starts[-1] + stretch * float(rng.uniform(low, high))) < shape.until_s - low:
+        starts.append(following)
+    holds = []
+    for index, start in enumerate(starts[: clock.max_events]):
+        bounds = table["level_between"] if index or clock.continued else table["first_decay_level"]
+        share, drift = float(rng.uniform(*bounds)), float(rng.uniform(*table["drift_s"]))
+        holds.append(_Hold(start, max(shape.onset_s, drift) if index else shape.onset_s, shape.brief * share))
+    return holds
 
 
 def _own_pulses(
-    unit: int, region: str, pulses: NDArray[np.float64], after: float, before: float, rng: np.random.Generator, most: int
+    pull: MusclePull, pulses: NDArray[np.float64], window_s: tuple[float, float], rng: np.random.Generator, most: int
 ) -> list[tuple[float, float, float]]:
     """Moments, heights (share of the level) and hold times of the renewals that this muscle joins."""
     table = _table()["hold"]
-    rate = float(table["pulses_per_minute_of_action_unit"].get(unit, table["pulses_per_minute"].get(region, 5.0)))
+    rate = float(table["pulses_per_minute_of_action_unit"].get(pull.unit, table["pulses_per_minute"][unit_region(pull.unit)]))
     share = rate / max(table["pulses_per_minute_of_action_unit"].values())
     low, high = table["pulse_level"]
     joined = []
     for moment, size in pulses:
         joins, own, hold = rng.uniform() < share, rng.uniform(), rng.uniform(0.2, LONG_HOLD_S)
-        if joins and after - PULSE_OVERLAP_S < moment < before:
+        if joins and window_s[0] - PULSE_OVERLAP_S < moment < window_s[1]:
             joined.append((float(moment), low + (high - low) * (0.7 * float(size) + 0.3 * own), hold))
     return joined[:most]
