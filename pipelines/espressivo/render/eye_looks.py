@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import make_smoothing_spline
 
 from espressivo.face.arkit import ARKIT_INDEX
 from espressivo.face.landmark_groups import IRISES, LEFT_EYE, LID_PAIRS, RIGHT_EYE
@@ -32,6 +33,7 @@ CREASE = ((359, 467, 260, 259, 257, 258, 286, 414, 463), (130, 247, 30, 29, 27, 
 SKIN_AROUND = ((450, 449, 451, 448, 452, 443, 444, 442, 445, 446), (230, 229, 231, 228, 232, 223, 224, 222, 225, 226))
 RIM_ERODE = 0.07
 LIMBUS = 1.12
+BROW_DARKNESS = 0.72
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,6 +185,8 @@ def _lid_skin(image: Image, fit: HeadFit, side: int, region: Region) -> Float:
             rows.append((1.0, x, y))
             colours.append(np.percentile(patch, 60, axis=0))
     design, colour = np.array(rows), np.array(colours)
+    bright = colour.mean(axis=1) > BROW_DARKNESS * np.median(colour[:5].mean(axis=1))  # what is darker is brow or lashes
+    design, colour = design[bright], colour[bright]
     middle = marks.mean(axis=0)
     design[:, 1:] = (design[:, 1:] - middle) / (2 * fit.scale)
     plane = np.linalg.solve(design.T @ design + np.diag([0, 0.6, 0.6]), design.T @ (colour - colour.mean(axis=0)))
@@ -219,19 +223,21 @@ def _lashes(shape: tuple[int, int], rim: Float, scale: float) -> Float:
     """The lash line and short lashes below it, ``(h, w)`` alpha."""
     fine = 4 if scale < 60 else 2
     canvas = np.zeros((shape[0] * fine, shape[1] * fine), np.uint8)
-    t = np.linspace(0, 1, 60)
-    line = np.stack([np.interp(t, np.linspace(0, 1, len(rim)), rim[:, k]) for k in range(2)], axis=-1) * fine
-    _stroke(canvas, line, 230, 0.085 * scale * fine)
+    along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(rim, axis=0), axis=1))])
+    line = make_smoothing_spline(along, rim, lam=(0.3 * scale) ** 3)(np.linspace(along[0], along[-1], 60)) * fine
+    for index in range(1, 59):  # thin at the ends
+        width = 0.075 * np.sin(np.pi * index / 60) ** 0.6
+        _stroke(canvas, line[index - 1 : index + 1], 215, width * scale * fine)
     middle = line[:, 0].mean()
     half = max(float(np.ptp(line[:, 0])) / 2, 1.0)
     hairs = np.zeros_like(canvas)
-    for index in range(4, 57, 2):
+    for index in range(5, 56, 2):
         root = line[index]
         lean = (root[0] - middle) / half
-        length = (0.20 + 0.10 * abs(lean)) * scale * fine * (0.85 + 0.3 * ((index * 7) % 5) / 4)
+        length = (0.12 + 0.12 * abs(lean)) * scale * fine * (0.85 + 0.3 * ((index * 7) % 5) / 4)
         tip = root + np.array([0.75 * lean, 1.0]) * length
         bow = (root + tip) / 2 + np.array([-0.15 * lean, 0.12]) * length
-        _stroke(hairs, np.array([root, bow, tip]), 150, 0.022 * scale * fine)
+        _stroke(hairs, np.array([root, bow, tip]), 110, 0.02 * scale * fine)
     both = np.maximum(canvas, hairs)
     small = resize(both, (shape[1], shape[0]), AREA)
     return as_alpha(blur(small, max(0.5, 0.02 * scale)))

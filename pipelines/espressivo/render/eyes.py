@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from espressivo.render.eye_looks import EYES, UPPER_RIM, EyeLook, lid_gap
 from espressivo.render.fitting import HeadFit
-from espressivo.render.imaging import AREA, CUBIC, LINEAR, blur, resize, sample, smoothstep
+from espressivo.render.imaging import AREA, CUBIC, LINEAR, blur, dilate, fill_polygon, resize, sample, smoothstep
 from espressivo.render.layers import Canvas, Layer
 from espressivo.render.rasterizer import rasterize
 from espressivo.render.topology import HeadTopology
@@ -22,6 +22,7 @@ MARGIN = 1.0
 CLOSING = (0.15, 0.75)
 LASHES = (0.6, 0.95)
 STILL_PX = 0.35
+OPENING_MARGIN = 0.08
 
 
 def draw_eye(
@@ -43,7 +44,9 @@ def draw_eye(
     drawn[eyeball, 2] -= 0.12 * fit.scale
     both = rasterize(drawn, topology.eyes[side], canvas.height, canvas.width)
     num_skin = len(topology.eyes[side]) - len(topology.eyeballs[side])
-    is_ball = both.index >= num_skin
+    opening = fill_polygon((canvas.height, canvas.width), canvas.cells(marks[list(EYES[side])])[:, :2])
+    opening = dilate(opening, 2 * round(OPENING_MARGIN * fit.scale * canvas.zoom) + 1)
+    is_ball = (both.index >= num_skin) & (opening > 127)
     layers = []
     if is_ball.any():
         layers.append(_ball_layer(fit, topology, look, side, canvas, drawn, is_ball, drift.mean(axis=0), activity))

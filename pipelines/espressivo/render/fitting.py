@@ -13,6 +13,7 @@ from espressivo.face.head import MorphableHead
 from espressivo.face.landmark_groups import FACE_OVAL, LID_PAIRS, LIP_PAIRS, NUM_MESH_LANDMARKS
 from espressivo.face.landmarks import FaceLandmarks
 from espressivo.face.pose import rotation_matrix
+from espressivo.render.own_expression import hold_back, kept_of_own
 
 __all__ = ["HeadFit", "RigidMotion", "fit_head", "lip_gaps", "weighted_similarity"]
 
@@ -65,8 +66,9 @@ class HeadFit:
     mean_residual_px: float
 
     def total_weights(self, weights: NDArray[np.floating]) -> Float:
-        """The portrait's own expression with a track's weights on top, ``(52,)``."""
-        total: Float = np.clip(self.own_expression + np.asarray(weights, np.float32) * self.gain, 0, MAX_WEIGHT)
+        """A track's weights on top of what they leave of the portrait's own expression, ``(52,)``."""
+        asked = hold_back(np.asarray(weights, np.float32))
+        total: Float = np.clip(self.own_expression * kept_of_own(asked) + asked * self.gain, 0, MAX_WEIGHT)
         return total
 
     def vertices(self, total_weights: NDArray[np.floating]) -> Float:
@@ -116,6 +118,14 @@ class RigidMotion:
         """Inverse of :meth:`apply`."""
         back: Float = (points - (self.pivot + self.shift)) @ (self.rotation / np.float32(self.zoom)) + self.pivot
         return back
+
+    def depth_after(self, place: Float, depth: Float) -> Float:
+        """Depth that points get by the motion when it was ``depth`` ``(...)`` and they are now seen at ``place`` ``(..., 2)``."""
+        seen = place - (self.pivot + self.shift)[:2]
+        before = (depth - self.pivot[2]) * np.float32(self.zoom)
+        # x' = R v: solve the third row of v = R^T x' for the depth x'_z that gives v_z = before.
+        after: Float = (before - seen @ self.rotation[:2, 2]) / self.rotation[2, 2] + self.pivot[2] + self.shift[2]
+        return after
 
     @property
     def is_rest(self) -> bool:

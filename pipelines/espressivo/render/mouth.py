@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from espressivo.face.head import Tissue
 from espressivo.face.landmark_groups import CHEEKS, INNER_LIPS, LEFT_EYE, LIP_PAIRS, MOUTH_CORNERS, RIGHT_EYE
 from espressivo.render.fitting import HeadFit, lip_gaps
-from espressivo.render.imaging import as_alpha, blur, dilate, fill_polygon, smoothstep
+from espressivo.render.imaging import LINEAR, as_alpha, blur, dilate, fill_polygon, sample, smoothstep
 from espressivo.render.layers import Canvas, Layer
 from espressivo.render.rasterizer import Raster, rasterize, vertex_normals
+from espressivo.render.regions import Region
 from espressivo.render.topology import HeadTopology
 
 __all__ = ["MouthPalette", "draw_mouth", "mouth_palette"]
@@ -29,13 +30,15 @@ OPENING = (0.015, 0.07)
 LINING = (0.12, 0.5)
 BEHIND_LIPS, THROAT_BEHIND = 0.3, 1.3
 # RGB against their mean: what gums, tongue and throat look like where the portrait's own lips say nothing. Engineering.
-ROSE = np.array([1.54, 0.70, 0.76], np.float32)
+ROSE = np.array([1.40, 0.78, 0.82], np.float32)
 DARK_RED = np.array([1.83, 0.55, 0.62], np.float32)
 ENAMEL = np.array([1.03, 1.0, 0.93], np.float32)
 LIGHT = np.array([0.08, 0.35, 0.93], np.float32)
 HIGHLIGHT = np.array([0.05, 0.45, 0.89], np.float32)
 # How far light reaches into the mouth, by tissue, units of the head: skin, tongue, teeth, eye, gum, lash. Engineering.
-REACH = np.array([2.2, 2.8, 3.4, 2.0, 2.6, 2.0], np.float32)
+REACH = np.array([2.2, 3.2, 3.8, 2.0, 2.6, 2.0], np.float32)
+INTO_THROAT = (0.2, 0.55)
+TOOTH_CONTRAST = 0.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,12 +50,18 @@ class MouthPalette:
         lip: ``(3,)`` RGB.
         own_gaps: ``(7,)`` distances between the lips in the photograph, units of the head.
         brightness: What a highlight adds, grey levels.
+        source: ``(V, 2)`` places of the vertices in the photograph, pixels.
+        shown: ``(h, w)`` 0-1 where the photograph itself shows the inside of the mouth; covers ``shown_region``.
+        shown_region: Rectangle of the photograph.
     """
 
     tissue: Float
     lip: Float
     own_gaps: Float
     brightness: float
+    source: Float
+    shown: Float
+    shown_region: Region
 
 
 def mouth_palette(image: Image, fit: HeadFit) -> MouthPalette:
@@ -64,11 +73,31 @@ def mouth_palette(image: Image, fit: HeadFit) -> MouthPalette:
     base = 0.55 * lip.mean() + 0.35 * cheek.mean()
     tissue = np.zeros((len(Tissue), 3), np.float32)
     tissue[Tissue.TEETH] = ENAMEL * cast * level
-    tissue[Tissue.GUM] = rose * base * 1.15
+    tissue[Tissue.GUM] = rose * base * 0.95
     tissue[Tissue.TONGUE] = rose * base * 1.2
     tissue[Tissue.SKIN] = (0.4 * rose + 0.6 * DARK_RED) * base * 0.5
     points = fit.project(fit.vertices(fit.own_expression))
-    return MouthPalette(tissue, lip, lip_gaps(fit, points), float(np.clip(cheek.mean() / 150 * 34, 8, 40)))
+    region, shown = _shown(image, fit)
+    if shown.max() > 0.9:  # the photograph shows teeth: theirs is the colour
+        seen = image[region.slices][shown > 0.5].astype(np.float32)
+        bright = seen[seen.mean(axis=1) >= np.percentile(seen.mean(axis=1), 60)].mean(axis=0)
+        if bright.mean() > 0.6 * level:
+            tissue[Tissue.TEETH] = 0.3 * tissue[Tissue.TEETH] + 0.7 * bright * 1.12
+    brightness = float(np.clip(cheek.mean() / 150 * 34, 8, 40))
+    return MouthPalette(tissue, lip, lip_gaps(fit, points), brightness, points[:, :2], shown, region)
+
+
+def _shown(image: Image, fit: HeadFit) -> tuple[Region, Float]:
+    """Where the photograph shows the inside of an open mouth, its edges softened inwards."""
+    contour = fit.landmarks[list(INNER_LIPS)]
+    region = Region.around(contour, 0.3 * fit.scale, image.shape[1], image.shape[0])
+    mask = fill_polygon((region.height, region.width), contour - np.array([region.left, region.top]))
+    edge = max(1, round(0.08 * fit.scale))
+    inside = 255 - dilate(255 - mask, 2 * edge + 1)
+    shown = as_alpha(blur(inside, 0.5 * edge))
+    shown[[0, -1]] = 0
+    shown[:, [0, -1]] = 0
+    return region, shown
 
 
 def _eye_white(image: Image, fit: HeadFit) -> Float:
@@ -95,13 +124,11 @@ def _patch(image: Image, fit: HeadFit, marks: tuple[int, ...]) -> Float:
     return np.asarray(np.median(colours, axis=0), np.float32)
 
 
-def draw_mouth(
-    fit: HeadFit, topology: HeadTopology, palette: MouthPalette, points: Float, frame: tuple[int, int]
-) -> Layer | None:
+def draw_mouth(image: Image, fit: HeadFit, topology: HeadTopology, palette: MouthPalette, points: Float) -> Layer | None:
     """The inside of the mouth at ``points`` ``(V, 3)``; ``None`` while it is no wider open than in the photograph."""
     opening = float(smoothstep(float((lip_gaps(fit, points) - palette.own_gaps).max()), *OPENING))
     marks = fit.head.landmarks(points)
-    canvas = Canvas.around(marks[list(MOUTH_BOX)], MARGIN * fit.scale, frame, fit.scale)
+    canvas = Canvas.around(marks[list(MOUTH_BOX)], MARGIN * fit.scale, image.shape[:2], fit.scale)
     if opening < 0.02 or canvas is None:
         return None
     cells = canvas.cells(points)
@@ -113,7 +140,18 @@ def draw_mouth(
     alpha[view.throat] = lips[view.throat]
     alpha *= opening
     colour = _shade(view, palette) * _shadow_of_lips(alpha, unit)[..., None]
+    if palette.shown.any():
+        colour = _carry(image, palette, raster, view, colour)
     return canvas.finish(colour, alpha)
+
+
+def _carry(image: Image, palette: MouthPalette, raster: Raster, view: _View, colour: Float) -> Float:
+    """Teeth that the photograph shows move with the jaws instead of being replaced."""
+    place = raster.interpolate(palette.source)
+    corner = np.array([palette.shown_region.left, palette.shown_region.top], np.float32)
+    seen = sample(palette.shown, place - corner, LINEAR, cv2.BORDER_REPLICATE) * np.isin(view.tissue, (Tissue.TEETH, Tissue.GUM))
+    carried: Float = colour + (sample(image, place, LINEAR) - colour) * seen[..., None]
+    return carried
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,15 +194,15 @@ def _within_lips(canvas: Canvas, marks: Float, unit: float) -> Float:
 
 def _shade(view: _View, palette: MouthPalette) -> Float:
     lambert = np.abs(view.normal @ LIGHT)
-    deep = smoothstep(view.lining, 0.2, 1.2)[..., None]
-    paint = palette.tissue[view.tissue]
-    lining = palette.lip * np.float32(0.62) * (1 - deep) + palette.tissue[Tissue.SKIN] * deep
-    paint = np.where(view.is_lip[..., None], lining, paint)
+    paint = np.where(view.is_lip[..., None], palette.lip * np.float32(0.62), palette.tissue[view.tissue])
     dark = np.exp(-((view.behind / REACH[view.tissue]) ** 2))
     wrap = np.where(view.is_lip, 0.72 + 0.28 * lambert, 0.42 + 0.62 * lambert)
     shine = np.where(view.is_lip, 0, np.clip(view.normal @ HIGHLIGHT, 0, 1) ** 40)
-    lit = paint * view.tone * (wrap * dark)[..., None] + (shine * dark * palette.brightness)[..., None]
-    lit[view.throat] = palette.tissue[Tissue.SKIN] * np.float32(0.45)
+    lit = paint * view.tone**TOOTH_CONTRAST * (wrap * dark)[..., None] + (shine * dark * palette.brightness)[..., None]
+    throat = palette.tissue[Tissue.SKIN] * np.float32(0.45)
+    deep = (smoothstep(view.lining, *INTO_THROAT) * view.is_lip)[..., None]
+    lit = lit * (1 - deep) + throat * deep
+    lit[view.throat] = throat
     shaded: Float = lit.astype(np.float32)
     return shaded
 

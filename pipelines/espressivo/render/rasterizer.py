@@ -13,7 +13,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EMPTY", "Raster", "interpolate", "rasterize", "scale_colours", "vertex_normals"]
+__all__ = ["EMPTY", "Raster", "interpolate", "mark_jumps", "rasterize", "scale_colours", "vertex_normals"]
 
 EMPTY = np.float32(-1e9)
 """Depth where nothing was drawn."""
@@ -112,6 +112,23 @@ def _scale(image: NDArray[np.uint8], factor: NDArray[np.float32]) -> None:
                     )
 
 
+@_compiled()
+def _mark_jumps(places: NDArray[np.float32], limit: float, mask: NDArray[np.float32]) -> int:
+    height, width = mask.shape
+    count = 0
+    for y in range(height - 1):
+        for x in range(width - 1):
+            across = abs(places[y, x + 1, 0] - places[y, x, 0] - 1) + abs(places[y, x + 1, 1] - places[y, x, 1])
+            down = abs(places[y + 1, x, 0] - places[y, x, 0]) + abs(places[y + 1, x, 1] - places[y, x, 1] - 1)
+            if across > limit:
+                mask[y, x] = mask[y, x + 1] = 1
+                count += 1
+            if down > limit:
+                mask[y, x] = mask[y + 1, x] = 1
+                count += 1
+    return count
+
+
 class Raster:
     """What is seen at each pixel.
 
@@ -161,6 +178,12 @@ def vertex_normals(vertices: NDArray[np.float32], triangles: NDArray[np.int32]) 
     out = np.zeros((len(vertices), 3), np.float32)
     _normals(np.ascontiguousarray(vertices, np.float32), triangles, out)
     return out
+
+
+def mark_jumps(places: NDArray[np.float32], limit_px: float) -> NDArray[np.float32] | None:
+    """``(H, W)`` 1 on both sides of where neighbours of ``(H, W, 2)`` coordinates lie far apart; ``None`` where nowhere."""
+    mask = np.zeros(places.shape[:2], np.float32)
+    return mask if _mark_jumps(places, limit_px, mask) else None
 
 
 def scale_colours(image: NDArray[np.uint8], factor: NDArray[np.float32]) -> None:

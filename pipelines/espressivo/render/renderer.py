@@ -18,9 +18,9 @@ from espressivo.progress import CancelToken
 from espressivo.render.eye_looks import EyeLook, eye_looks
 from espressivo.render.eyes import draw_eye
 from espressivo.render.fitting import HeadFit, fit_head
-from espressivo.render.imaging import CUBIC, sample
+from espressivo.render.imaging import CUBIC, blur, sample
 from espressivo.render.mouth import MouthPalette, draw_mouth, mouth_palette
-from espressivo.render.rasterizer import scale_colours
+from espressivo.render.rasterizer import mark_jumps, scale_colours
 from espressivo.render.sizing import prepare_portrait
 from espressivo.render.topology import HeadTopology
 from espressivo.render.warp import PhotoWarp, plan_warp
@@ -29,6 +29,10 @@ __all__ = ["FittedPortrait", "PortraitRenderer", "prepare_portrait"]
 
 Float = NDArray[np.float32]
 Image = NDArray[np.uint8]
+
+# An edge is where neighbouring pixels come from places this far apart (pixels; units of the head), softened by this much.
+SEAM_PX, SEAM = 2.5, 0.12
+SEAM_BLUR_PX, SEAM_BLUR = 0.8, 0.03
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,13 +136,28 @@ class PortraitRenderer:
         frame = portrait.image.copy()
         region = warp.region.slices
         moved = sample(portrait.image, field.sample, CUBIC)
+        _soften_seams(moved, field.sample, fit.scale)
         scale_colours(moved, field.light)
         frame[region] = moved
         size = frame.shape[:2]
         for side, look in enumerate(portrait.eyes):
             for layer in draw_eye(fit, self._topology, look, side, points, size):
                 layer.over(frame)
-        mouth = draw_mouth(fit, self._topology, portrait.mouth, points, size)
+        mouth = draw_mouth(portrait.image, fit, self._topology, portrait.mouth, points)
         if mouth is not None:
             mouth.over(frame)
         return frame
+
+
+def _soften_seams(moved: Image, places: Float, scale: float) -> None:
+    """Where one part of the face covers another the warp is cut by the pixel: soften these edges, in place."""
+    seams = mark_jumps(places, max(SEAM_PX, SEAM * scale))
+    if seams is None:
+        return
+    rows, columns = np.flatnonzero(seams.any(axis=1)), np.flatnonzero(seams.any(axis=0))
+    margin = 4
+    window = (slice(max(rows[0] - margin, 0), rows[-1] + margin), slice(max(columns[0] - margin, 0), columns[-1] + margin))
+    width = max(SEAM_BLUR_PX, SEAM_BLUR * scale)
+    amount = np.clip(blur(seams[window], width) * 1.6, 0, 1)[..., None]
+    part = moved[window]
+    part[:] = (part * (1 - amount) + blur(part, width) * amount + 0.5).astype(np.uint8)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from espressivo.face.landmark_groups import FACE_OVAL
 from espressivo.render.fitting import HeadFit, RigidMotion, lip_gaps
-from espressivo.render.imaging import AREA, LINEAR, blur, pull_push, resize, smoothstep
+from espressivo.render.imaging import AREA, LINEAR, blur, pull_push, resize, sample, smoothstep
 from espressivo.render.rasterizer import EMPTY, rasterize, vertex_normals
 from espressivo.render.regions import Region
 from espressivo.render.topology import HeadTopology
@@ -32,7 +32,10 @@ LID_BEFORE_EYE = 0.12
 FACING = (0.2, 0.5)
 HIDDEN = (0.15, 0.4)
 OPEN_SOURCE_MOUTH = (0.03, 0.12)
-PROXY_BLUR, PROXY_RECEDE = 0.4, 2.5
+# Ears and hair do not lie deeper than this before the neck's pivot: a steeper drop would fold the picture when the head turns.
+PROXY_FLOOR, PROXY_BLUR, PROXY_RECEDE = 1.0, 0.9, 2.0
+PROXY_LOOKS = 3
+KEPT_EDGE = 1.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,14 +83,26 @@ class PhotoWarp:
     def _outside(self, trusted: Float, trust: Float, motion: RigidMotion) -> Float:
         size = self.coarse_grid.shape[1::-1]
         value, weight = (resize(a, size, AREA) for a in (trusted, trust))
-        if motion.is_rest:
-            rigid = np.zeros_like(value)
-        else:
-            there = np.concatenate([self.coarse_grid * np.array([1, -1], np.float32), self.proxy_depth[..., None]], axis=-1)
-            rigid = motion.undo(there)[..., :2] * np.array([1, -1], np.float32) - self.coarse_grid
+        rigid = np.zeros_like(value) if motion.is_rest else self._proxy_offset(motion)
         own = pull_push(value - rigid * weight[..., None], weight)
         outer: Float = (rigid + own) * self.fade[..., None]
         return outer
+
+    def _proxy_offset(self, motion: RigidMotion) -> Float:
+        """Where the moved head of :attr:`proxy_depth` comes from; the depth is that of the place of origin, so look twice."""
+        flip = np.array([1, -1], np.float32)
+        place, depth = self.coarse_grid * flip, self.proxy_depth
+        for _ in range(PROXY_LOOKS):
+            moved = motion.undo(np.concatenate([place, motion.depth_after(place, depth)[..., None]], axis=-1))[..., :2] * flip
+            cells = (moved - self.coarse_grid[0, 0]) / self._coarse_step
+            depth = sample(self.proxy_depth, np.ascontiguousarray(cells, np.float32), LINEAR, cv2.BORDER_REPLICATE)
+        offset: Float = moved - self.coarse_grid
+        return offset
+
+    @property
+    def _coarse_step(self) -> Float:
+        step: Float = self.coarse_grid[1, 1] - self.coarse_grid[0, 0]
+        return step
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +132,7 @@ def plan_warp(fit: HeadFit, topology: HeadTopology, width: int, height: int) -> 
     coarse_grid = region.grid(work * COARSE)
     trust = _trust(fit, topology, points)
     triangles = topology.surface[trust[topology.surface].any(axis=1) | topology.surface_is_eye]
-    fade, depth = _surroundings(fit, topology, points, on_head, region, coarse_grid)
+    fade, depth = _surroundings(fit, topology, points, on_head, region, coarse_grid, width)
     return PhotoWarp(
         region=region,
         work_grid=work_grid,
@@ -181,8 +196,21 @@ def _depth_around(points: Float, topology: HeadTopology, scale: float) -> Float:
     return seen
 
 
+def _kept_edges(grid: Float, frame_width: int, scale: float) -> Float:
+    """The picture's upper and side edges stay: beyond them there is nothing to bring in."""
+    x, y = grid[..., 0], grid[..., 1]
+    distance = np.minimum(np.minimum(x, frame_width - 1 - x), y) / np.float32(scale)
+    return smoothstep(distance, 0, KEPT_EDGE)
+
+
 def _surroundings(
-    fit: HeadFit, topology: HeadTopology, points: Float, on_head: NDArray[np.bool_], region: Region, grid: Float
+    fit: HeadFit,
+    topology: HeadTopology,
+    points: Float,
+    on_head: NDArray[np.bool_],
+    region: Region,
+    grid: Float,
+    frame_width: int,
 ) -> tuple[Float, Float]:
     """How far each place moves with the head, and its depth."""
     height, width = grid.shape[:2]
@@ -191,12 +219,12 @@ def _surroundings(
     cells = _to_cells(points, region, width, height)
     head = rasterize(cells, np.ascontiguousarray(topology.skin[on_head[topology.skin].all(axis=1)]), height, width)
     outline = cv2.distanceTransform((head.index < 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) / np.float32(unit)
-    fade = 1 - smoothstep(outline - HAIR, FADE_FROM, FADE_TO)
+    fade = (1 - smoothstep(outline - HAIR, FADE_FROM, FADE_TO)) * _kept_edges(grid, frame_width, fit.scale)
     body = rasterize(cells, topology.skin, height, width)
     drawn = (body.index >= 0).astype(np.float32)
     depth = np.where(drawn > 0, body.depth, 0).astype(np.float32)
     filled = pull_push(np.stack([depth, depth], axis=-1), drawn)[..., 0]
-    pivot = fit.motion(np.zeros(3), np.zeros(3)).pivot[2]
+    floor = fit.motion(np.zeros(3), np.zeros(3)).pivot[2] + np.float32(PROXY_FLOOR * fit.scale)
     far = smoothstep(outline, 0, PROXY_RECEDE)
-    depth = blur(filled * (1 - far) + pivot * far, max(PROXY_BLUR * unit, 0.5))
+    depth = blur(np.maximum(filled, floor) * (1 - far) + floor * far, max(PROXY_BLUR * unit, 0.5))
     return fade, depth

@@ -1,0 +1,64 @@
+"""How a performance replaces what the photograph already shows: a smile in the portrait must not stay under a frown.
+
+At rest nothing is taken away, so that the portrait at rest is the photograph. The pairs follow from which muscles pull against
+each other (Ekman, Friesen and Hager 2002, FACS); the amounts are engineering.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from espressivo.face.arkit import ARKIT_INDEX, ARKIT_NAMES, expand_sides
+
+__all__ = ["hold_back", "kept_of_own"]
+
+Float = NDArray[np.float32]
+
+SMILING = ("mouthSmile", "mouthDimple", "cheekSquint", "mouthStretch", "mouthUpperUp", "mouthLowerDown", "eyeSquint", "noseSneer")
+SHAPING = ("mouthPucker", "mouthFunnel", "mouthFrown", "mouthPress", "mouthRollLower", "mouthRollUpper", "mouthShrugLower",
+           "mouthShrugUpper", "mouthClose", "mouthLeft", "mouthRight")  # fmt: skip
+# (what is shown, what takes it away, how much of it at weight 1)
+RELEASES: tuple[tuple[tuple[str, ...], tuple[str, ...], float], ...] = (
+    (SMILING, ("mouthFrown", "mouthPucker", "mouthFunnel"), 1.0),
+    (SMILING, ("mouthPress", "mouthShrugLower", "mouthRollLower", "browDown", "noseSneer", "browInnerUp"), 0.7),
+    (("jawOpen",), ("mouthPress", "mouthClose", "mouthFrown", "mouthRollLower", "mouthRollUpper", "mouthPucker"), 1.0),
+    (SHAPING, ("mouthSmile", "jawOpen", "mouthStretch"), 0.8),
+    (("browDown",), ("browInnerUp", "browOuterUp"), 1.0),
+    (("browInnerUp", "browOuterUp"), ("browDown",), 1.0),
+    (("eyeSquint", "eyeBlink"), ("eyeWide",), 1.0),
+    (("eyeWide",), ("eyeSquint", "eyeBlink"), 1.0),
+)
+# Shapes that move the same skin do not add up to more than this: (held back, by what, how much of it at weight 1). Engineering.
+CROWDED: tuple[tuple[tuple[str, ...], str, float], ...] = (
+    (("mouthUpperUpLeft",), "noseSneerLeft", 0.75),
+    (("mouthUpperUpRight",), "noseSneerRight", 0.75),
+    (("mouthFunnel",), "mouthPucker", 0.6),
+)
+
+
+@cache
+def _release_table() -> tuple[tuple[NDArray[np.intp], NDArray[np.intp], float], ...]:
+    def columns(names: tuple[str, ...]) -> NDArray[np.intp]:
+        return np.array([ARKIT_INDEX[full] for name in names for full in expand_sides(name)])
+
+    return tuple((columns(shown), columns(taking), amount) for shown, taking, amount in RELEASES)
+
+
+def hold_back(weights: Float) -> Float:
+    """A track's ``(52,)`` weights with those lowered that would pile up on the same skin."""
+    held = np.array(weights, np.float32)
+    for names, by, amount in CROWDED:
+        for name in names:
+            held[ARKIT_INDEX[name]] = min(held[ARKIT_INDEX[name]], 1 - amount * float(weights[ARKIT_INDEX[by]]))
+    return held
+
+
+def kept_of_own(weights: Float) -> Float:
+    """``(52,)`` factor 0-1 of each shape of the portrait's own expression under a track's ``(52,)`` weights."""
+    kept = np.ones(len(ARKIT_NAMES), np.float32)
+    for shown, taking, amount in _release_table():
+        kept[shown] *= 1 - np.float32(amount) * min(float(weights[taking].max()), 1.0)
+    return kept
