@@ -56,6 +56,8 @@ class MusicPipelineOutput:
         if wav_path is not None and self.audio is None:
             raise SettingError("setting.output_type", 'this run made no sound; call the pipeline with output_type="audio"')
         wanted = [path for path in (midi_path, wav_path) if path is not None]
+        if not wanted:
+            return
         with atomic_outputs(wanted) as parts:
             temporary = dict(zip(wanted, parts, strict=True))
             if midi_path is not None:

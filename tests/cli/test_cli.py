@@ -1,6 +1,7 @@
 """Commands as a user types them."""
 
 import json
+import resource
 import subprocess
 import sys
 import time
@@ -49,7 +50,7 @@ def test_a_plan_is_made_edited_and_acted_out(tmp_path, small_portrait_path, shor
     assert (tmp_path / "talk.mp4").stat().st_size > 1000
     done = run("verify", "talk.mp4", cwd=tmp_path)
     assert done.returncode == 0
-    assert "synthetic_person" in done.stdout
+    assert "synthetic person" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -123,7 +124,7 @@ def bad_inputs(folder: Path) -> None:
         ({"--emotion": "hapiness"}, ["hapiness", "happiness"]),
         ({"--emotion": "joy:2+"}, ["joy:2+"]),
         ({"--emotion": None, "--vad": "2,0,0"}, ["-1"]),
-        ({"--emotion": None, "--keyframes": "3:joy,1:fear"}, ["order"]),
+        ({"--emotion": None, "--keyframes": "3:joy,1:fear"}, ["sort"]),
         ({"--emotion": None, "--plan": "broken.json"}, ["plan"]),
         ({"--intensity": "1.5"}, ["1.5"]),
         ({"--fps": "0"}, ["fps"]),
@@ -139,14 +140,14 @@ def test_bad_input_ends_quickly_with_one_line(tmp_path, small_portrait_path, sho
     (tmp_path / "talk.mp4").write_bytes(b"precious")
     options = {"--portrait": small_portrait_path, "--speech": short_speech_path, "--emotion": "joy", "-o": "talk.mp4"} | changes
     arguments = [part for option, value in options.items() if value is not None for part in (option, value)]
-    started = time.perf_counter()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = run("talk", *arguments, cwd=tmp_path)
-    seconds = time.perf_counter() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 2, done.stderr
     lines = [line for line in done.stderr.splitlines() if line.startswith("espressivo: ")]
     assert len(lines) == 1
     assert "Traceback" not in done.stderr
     assert all(word in lines[0] for word in words), lines[0]
     assert (tmp_path / "talk.mp4").read_bytes() == b"precious"
-    # A second is promised on a free machine; tests share it with others.
-    assert seconds < 3.0
+    # Processor time, because tests share the machine with others.
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.5

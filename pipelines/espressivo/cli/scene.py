@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from espressivo.cli.inputs import checked_inputs
 from espressivo.cli.options import (
     OUTPUT,
     Asked,
@@ -51,6 +52,8 @@ def scene(
 ) -> None:
     """Make a talking head with its music under it."""
     started = time.perf_counter()
+    words = read_text_file(transcript)
+    inputs = checked_inputs(asked, portrait, speech, settings)
     from espressivo.scene import SceneFiles, ScenePipeline
 
     if output is not None and output_folder is not None:
@@ -61,13 +64,13 @@ def scene(
     pipeline = ScenePipeline.from_pretrained()
     with shown_progress(quiet=quiet or as_json) as progress:
         result = pipeline(
-            portrait,
-            speech,
+            inputs.portrait,
+            inputs.speech,
             asked.emotion,
             files=files,
             plan=asked.plan,
             intensity=asked.intensity,
-            transcript=read_text_file(transcript),
+            transcript=words,
             duration_s=duration,
             settings=settings,
             music_settings=music,

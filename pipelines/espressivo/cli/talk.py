@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from espressivo.cli.inputs import checked_inputs
 from espressivo.cli.options import (
     OUTPUT,
     Asked,
@@ -43,17 +44,19 @@ def talk(
 ) -> None:
     """Make a portrait speak with an emotion."""
     started = time.perf_counter()
+    words = read_text_file(transcript)
+    inputs = checked_inputs(asked, portrait, speech, settings)
     from espressivo.talking_head import TalkingHeadPipeline
 
     pipeline = TalkingHeadPipeline.from_pretrained()
     with shown_progress(quiet=quiet or as_json) as progress:
         result = pipeline(
-            portrait,
-            speech,
+            inputs.portrait,
+            inputs.speech,
             asked.emotion,
             plan=asked.plan,
             intensity=asked.intensity,
-            transcript=read_text_file(transcript),
+            transcript=words,
             duration_s=duration,
             settings=settings,
             seed=seed,

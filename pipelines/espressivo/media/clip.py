@@ -7,7 +7,6 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
 
 from espressivo.errors import AudioInputError
 
@@ -52,6 +51,10 @@ class AudioClip:
         """The same sound at another rate."""
         if sample_rate_hz == self.sample_rate_hz:
             return self
+        from scipy.signal import resample_poly  # half a second to load, and most users of clips never resample
+
+        from scipy.signal import resample_poly  # takes half a second to load, which bad input must not wait for
+
         divisor = int(np.gcd(sample_rate_hz, self.sample_rate_hz))
         up, down = sample_rate_hz // divisor, self.sample_rate_hz // divisor
         return type(self)(resample_poly(self.samples, up, down, axis=1).astype(np.float32), sample_rate_hz)
