@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
@@ -22,6 +23,8 @@ __all__ = ["LocalEngine"]
 # Libraries read these when they are loaded; several workers with a thread a core each would slow one another down.
 THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 PARENT_CHECK_S: Final = 1.0
+# A process must load Python and the package before it can take a job; that is not the job's fault.
+START_LIMIT_S: Final = 300.0
 
 
 @dataclass(slots=True)
@@ -32,6 +35,13 @@ class _Slot:
     connection: Connection
     job: Job | None = None
     started: float = 0.0
+    is_ready: bool = False
+
+    def limit_s(self, timeout_s: float | None) -> float:
+        """How long it may take for what it is doing: starting up, or its job."""
+        if not self.is_ready:
+            return START_LIMIT_S
+        return math.inf if timeout_s is None else timeout_s
 
 
 class LocalEngine:
@@ -41,7 +51,7 @@ class LocalEngine:
         make_worker: Importable function without arguments; called once in each process.
         num_workers: Processes.
         threads_per_worker: For numerical libraries; ``None`` divides the cores among the workers.
-        timeout_s: A job that takes longer is killed with its process.
+        timeout_s: A job that takes longer, start of its process not counted, is killed with its process.
     """
 
     def __init__(
@@ -81,7 +91,7 @@ class LocalEngine:
     def wait(self, timeout_s: float) -> list[Outcome]:
         """Jobs that ended, died or took too long."""
         busy = [slot for slot in self._slots if slot.job is not None]
-        deadlines = [slot.started + self._timeout_s - time.monotonic() for slot in busy if self._timeout_s is not None]
+        deadlines = [slot.started + slot.limit_s(self._timeout_s) - time.monotonic() for slot in busy]
         wait([slot.connection for slot in busy], max(0.0, min([timeout_s, *deadlines])))
         outcomes = [outcome for slot in busy if (outcome := self._outcome(slot)) is not None]
         self._slots = [slot for slot in self._slots if slot.process.pid is not None and not slot.connection.closed]
@@ -93,22 +103,20 @@ class LocalEngine:
         wall_s = time.monotonic() - slot.started
         try:
             if slot.connection.poll():
-                outcome: Outcome = slot.connection.recv()
+                outcome: Outcome | None = slot.connection.recv()
+                if outcome is None:  # the process has started
+                    slot.is_ready, slot.started = True, time.monotonic()
+                    return None
                 slot.job = None
                 return outcome
         except (EOFError, OSError):
             self._stop(slot)
-            status = slot.process.exitcode
-            return Outcome(
-                job.key,
-                Failure("batch.died", f"the worker process ended (status {status}) during this job", may_pass=True),
-                wall_s,
-            )
-        if self._timeout_s is not None and wall_s > self._timeout_s:
+            message = f"the worker process ended (status {slot.process.exitcode}) during this job"
+            return Outcome(job.key, Failure("batch.died", message, may_pass=True), wall_s)
+        if wall_s > slot.limit_s(self._timeout_s):
             self._stop(slot)
-            return Outcome(
-                job.key, Failure("batch.timeout", f"took over {self._timeout_s:g} s and was stopped", may_pass=True), wall_s
-            )
+            message = f"took over {slot.limit_s(self._timeout_s):g} s and was stopped"
+            return Outcome(job.key, Failure("batch.timeout", message, may_pass=True), wall_s)
         return None
 
     def _start(self) -> _Slot:
@@ -137,6 +145,8 @@ def _serve(connection: Connection, make_worker: MakeWorker, num_threads: int) ->
         os.environ[name] = str(num_threads)
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     cache: dict[str, Worker] = {}
+    with suppress(OSError):
+        connection.send(None)
     while True:
         try:
             job, folder = connection.recv()

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -136,6 +136,8 @@ def run_jobs(
         started = time.monotonic()
         with store.workshop() as workshop, _stop_signals() as stop, store.events_path.open("a", encoding="utf-8") as events:
             run = _Run(store, workshop, options, summary, events, on_event)
+            waiting = {job.key for job in pending}
+            run.adopt(job for job in jobs if job.key not in waiting)
             try:
                 with engine:
                     run.drive(engine, pending, stop)
@@ -171,6 +173,13 @@ class _Run:
         self._in_flight: dict[str, tuple[Job, Path]] = {}
         self._resting: list[tuple[float, str, Job]] = []
         self._num_settled = summary.num_cached + summary.num_skipped
+
+    def adopt(self, settled: Iterable[Job]) -> None:
+        """Note as done what a runner published and then died before noting."""
+        for job in settled:
+            record = self._store.read_record(job.key)
+            if (record is None or record.state != "done") and self._store.object_path(job.key).exists():
+                self._note(job, Outcome(job.key, None, 0.0), "done")
 
     def drive(self, engine: Engine, pending: Sequence[Job], stop: threading.Event) -> None:
         """Keep the workers busy until nothing is left, or until told to stop."""
@@ -208,6 +217,14 @@ class _Run:
             self._finish(job, outcome, "quarantined" if outcome.failure.may_pass else "failed")
 
     def _finish(self, job: Job, outcome: Outcome, state: State) -> None:
+        self._note(job, outcome, state)
+        self._num_settled += 1
+        self._summary.states[state] += 1
+        if outcome.failure is not None:
+            self._summary.codes[outcome.failure.code] += 1
+        self._tell(state, job, outcome)
+
+    def _note(self, job: Job, outcome: Outcome, state: State) -> None:
         failure = outcome.failure
         self._store.write_record(
             JobRecord(
@@ -227,11 +244,6 @@ class _Run:
                 finished_unix_s=round(time.time(), 3),
             )
         )
-        self._num_settled += 1
-        self._summary.states[state] += 1
-        if failure is not None:
-            self._summary.codes[failure.code] += 1
-        self._tell(state, job, outcome)
 
     def _tell(self, event: str, job: Job, outcome: Outcome | None) -> None:
         line: dict[str, Any] = {"event": event, "key": job.key, "name": job.name, "unix_s": round(time.time(), 3)}
