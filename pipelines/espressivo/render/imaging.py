@@ -54,7 +54,7 @@ def as_alpha(mask: NDArray[np.uint8]) -> Float:
 
 
 def fill_polygon(shape: tuple[int, int], contour: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """``(h, w)`` mask, 255 inside a closed contour ``(N, 2)``, with smooth edges."""
+    """``(h, w)`` mask, 255 inside a closed contour ``(N, 2)`` and half a pixel around it, edges smooth."""
     mask = np.zeros(shape, np.uint8)
     points = (contour * (1 << _SUBPIXEL_BITS)).round().astype(np.int32)
     cv2.fillPoly(mask, [points], (255,), lineType=cv2.LINE_AA, shift=_SUBPIXEL_BITS)
@@ -68,13 +68,14 @@ def pull_push(value: Float, weight: Float) -> Float:
         value: ``(h, w, C)`` already multiplied by ``weight``, C at least 2.
         weight: ``(h, w)`` 0-1.
     """
-    levels = []
+    levels = [(value, weight)]
     while min(value.shape[:2]) > 4:
-        levels.append((value, weight))
         value, weight = np.asarray(cv2.pyrDown(value)), np.asarray(cv2.pyrDown(weight))
-    filled: Float = (value / np.maximum(weight, 1e-6)[..., None]).astype(np.float32)
+        levels.append((value, weight))
+    mean = value.sum(axis=(0, 1)) / max(float(weight.sum()), 1e-9)
+    filled: Float = np.broadcast_to(mean, value.shape).astype(np.float32)
     for fine, fine_weight in reversed(levels):
         alpha = np.clip(fine_weight, 0, 1)[..., None]
-        coarse = np.asarray(cv2.pyrUp(filled, dstsize=fine.shape[1::-1]))
+        coarse = filled if filled.shape == fine.shape else np.asarray(cv2.pyrUp(filled, dstsize=fine.shape[1::-1]))
         filled = (fine / np.maximum(fine_weight, 1e-6)[..., None] * alpha + coarse * (1 - alpha)).astype(np.float32, copy=False)
     return filled

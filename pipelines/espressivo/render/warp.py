@@ -199,8 +199,9 @@ def _depth_around(points: Float, topology: HeadTopology, scale: float) -> Float:
 def _kept_edges(grid: Float, frame_width: int, scale: float) -> Float:
     """The picture's upper and side edges stay: beyond them there is nothing to bring in."""
     x, y = grid[..., 0], grid[..., 1]
-    distance = np.minimum(np.minimum(x, frame_width - 1 - x), y) / np.float32(scale)
-    return smoothstep(distance, 0, KEPT_EDGE)
+    cell = grid[0, 1, 0] - grid[0, 0, 0]  # half of the first cell, and what interpolation carries over from the second
+    distance = np.minimum(np.minimum(x, frame_width - 1 - x), y) - cell
+    return smoothstep(distance / np.float32(scale), 0, KEPT_EDGE)
 
 
 def _surroundings(

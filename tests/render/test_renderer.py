@@ -1,0 +1,149 @@
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import pytest
+
+from espressivo.errors import Cancelled, ImageInputError
+from espressivo.face.arkit import ARKIT_INDEX
+from espressivo.face.head import expression_weights
+from espressivo.face.landmark_groups import LIP_PAIRS, MOUTH_CORNERS, NOSE_TIP
+from espressivo.face.landmarks import FaceLandmarker
+from espressivo.face.track import FacialActionTrack
+from espressivo.progress import CancelToken
+
+REST = expression_weights()
+EVERYTHING = {
+    "smile": expression_weights(mouthSmile=0.9, cheekSquint=0.6),
+    "shout": expression_weights(jawOpen=0.7, browDown=0.8, mouthUpperUp=0.4),
+    "blink": expression_weights(eyeBlink=1, mouthPucker=0.7),
+    "glance": expression_weights(eyeLookOutLeft=0.9, eyeLookInRight=0.9, browInnerUp=0.8),
+    "all": np.ones(52, np.float32),
+}
+
+
+@pytest.fixture(scope="module")
+def landmarker():
+    with FaceLandmarker() as found:
+        yield found
+
+
+def read(landmarker, frame):
+    enlarged = cv2.resize(frame, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    return landmarker.detect(enlarged)[0]
+
+
+def wave(frames=6):
+    weights = np.zeros((frames, 52), np.float32)
+    weights[:, ARKIT_INDEX["jawOpen"]] = np.linspace(0, 0.6, frames)
+    rotation = np.stack([np.linspace(0, 0.1, frames)] * 3, axis=1)
+    return FacialActionTrack(weights, rotation, np.zeros((frames, 3)), Fraction(25))
+
+
+def test_at_rest_the_portrait_is_the_photograph(renderer, portrait, photograph):
+    frame = renderer.frame(portrait, REST)
+    assert frame.shape == photograph.shape
+    assert frame.dtype == np.uint8
+    error = np.mean((frame.astype(float) - photograph) ** 2)
+    assert 10 * np.log10(255**2 / max(error, 1e-9)) > 45
+    assert np.abs(frame.astype(int) - photograph).max() < 24
+
+
+@pytest.mark.parametrize("name", EVERYTHING)
+def test_only_the_surroundings_of_the_head_move(renderer, portrait, photograph, name):
+    frame = renderer.frame(portrait, EVERYTHING[name])
+    outside = np.ones(frame.shape[:2], bool)
+    outside[portrait.warp.region.slices] = False
+    assert (frame[outside] == photograph[outside]).all()
+    assert (frame[0] == photograph[0]).all(), "the upper edge of the picture stays"
+    assert np.abs(frame.astype(int) - photograph).max() > 10
+
+
+def test_a_smile_raises_and_widens_the_mouth(renderer, portrait, landmarker):
+    rest = read(landmarker, renderer.frame(portrait, expression_weights(mouthFrown=0.6)))
+    smile = read(landmarker, renderer.frame(portrait, EVERYTHING["smile"]))
+    corners = list(MOUTH_CORNERS)
+    assert (smile.points[corners, 1] < rest.points[corners, 1] - 1).all()
+
+
+def test_the_jaw_opens_the_mouth(renderer, portrait, landmarker):
+    gaps = []
+    for amount in (0.0, 0.4, 0.8):
+        points = read(landmarker, renderer.frame(portrait, expression_weights(jawOpen=amount))).points
+        upper, lower = LIP_PAIRS[3]
+        gaps.append(points[lower, 1] - points[upper, 1])
+    assert gaps[0] < gaps[1] < gaps[2]
+
+
+def test_a_blink_closes_the_asked_eye_alone(renderer, portrait, landmarker):
+    reading = read(landmarker, renderer.frame(portrait, expression_weights(eyeBlinkLeft=1))).blendshapes
+    assert reading[ARKIT_INDEX["eyeBlinkLeft"]] > reading[ARKIT_INDEX["eyeBlinkRight"]] + 0.2
+
+
+def test_signs_of_the_pose(renderer, portrait, landmarker):
+    def nose(rotation=(0, 0, 0), translation=(0, 0, 0)):
+        return read(landmarker, renderer.frame(portrait, REST, np.array(rotation), np.array(translation))).points[NOSE_TIP]
+
+    rest = nose()
+    assert nose(rotation=(0, 0.2, 0))[0] > rest[0] + 3, "yaw > 0 turns to the viewer's right"
+    assert nose(rotation=(0.15, 0, 0))[1] < rest[1] - 3, "pitch > 0 looks up"
+    assert nose(rotation=(0, 0, 0.2))[0] > rest[0] + 3, "roll > 0 tilts clockwise"
+    assert nose(translation=(0.1, 0, 0))[0] > rest[0] + 3
+    assert nose(translation=(0, 0.1, 0))[1] < rest[1] - 3
+
+
+def test_slow_motion_does_not_jump(renderer, portrait):
+    amounts = np.linspace(0.0, 0.5, 21)
+    frames = [renderer.frame(portrait, expression_weights(jawOpen=a, mouthSmile=a, eyeBlink=a)).astype(float) for a in amounts]
+    steps = [np.abs(b - a).mean() for a, b in pairwise(frames)]
+    assert max(steps) < 5 * np.median(steps) + 0.05
+
+
+def test_two_threads_share_a_renderer(renderer, portrait):
+    track = wave()
+    alone = list(renderer.frames(portrait, track))
+    with ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(lambda _: list(renderer.frames(portrait, track)), range(2)))
+    for frames in together:
+        assert all((a == b).all() for a, b in zip(alone, frames, strict=True))
+
+
+def test_a_run_can_be_stopped(renderer, portrait):
+    cancel = CancelToken()
+    frames = renderer.frames(portrait, wave(), cancel=cancel)
+    next(frames)
+    cancel.cancel()
+    with pytest.raises(Cancelled):
+        next(frames)
+
+
+@pytest.mark.parametrize("crop", [(0, 0, 176, 151), (0, 24, 133, 176), (0, 30, 120, 150)])
+def test_odd_sizes_and_faces_at_the_border(renderer, photograph, crop):
+    top, left, bottom, right = crop
+    image = np.ascontiguousarray(photograph[top:bottom, left:right])
+    portrait = renderer.fit(image)
+    for weights in EVERYTHING.values():
+        frame = renderer.frame(portrait, weights, np.array([0.1, -0.2, 0.1]), np.array([0.1, 0.1, 0.1]))
+        assert frame.shape == image.shape
+
+
+def test_the_photograph_is_left_alone(renderer, portrait, photograph):
+    before = photograph.copy()
+    renderer.frame(portrait, EVERYTHING["all"])
+    assert (portrait.image == before).all()
+
+
+@pytest.mark.parametrize(
+    ("image", "code"),
+    [
+        (np.full((160, 160, 3), 128, np.uint8), "image.no_face"),
+        (np.zeros((160, 160), np.uint8), "image.shape"),
+        (np.zeros((160, 160, 3), np.float32), "image.shape"),
+    ],
+)
+def test_pictures_that_cannot_be_used_are_refused(renderer, image, code):
+    with pytest.raises(ImageInputError) as caught:
+        renderer.fit(image)
+    assert caught.value.code == code
