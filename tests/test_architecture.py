@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "pipelines" / "espressivo"
 
-BASE = {"errors", "progress", "seeds", "resources", "lookahead"}
+BASE = {"errors", "progress", "seeds", "resources", "lookahead", "pretrained"}
 SOURCES = BASE | {"media", "emotion"}
 MAY_IMPORT = {
     "errors": set(),
@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "seeds": {"errors"},
     "resources": {"errors"},
     "lookahead": set(),
+    "pretrained": {"errors", "resources"},
     "media": BASE,
     "emotion": BASE,
     "provenance": BASE | {"media"},

@@ -1,0 +1,284 @@
+"""The learnt motion backend: speech and emotion to facial action by guided diffusion.
+
+Motion is drawn window by window at 25 frames a second, put on the frames that are asked for, and finished in pieces with the
+same hard constraints as the procedural backend: whatever was sampled, lips meet on p, b and m and nothing moves too fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from espressivo.emotion.plan import EmotionPlan
+from espressivo.errors import SettingError
+from espressivo.face.arkit import ARKIT_INDEX, ARKIT_NAMES
+from espressivo.face.track import MAX_ROTATION_RAD, MAX_TRANSLATION, FacialActionTrack, num_frames
+from espressivo.motion.combine import lids_settled
+from espressivo.motion.constraints import apply_constraints
+from espressivo.motion.denoiser_motion import MotionDenoiser
+from espressivo.motion.guidance import GuidanceSchedule
+from espressivo.motion.sampler import make_scheduler, sample_windows, windows_of
+from espressivo.motion.state import CARRIAGE_SCALE, MODEL_FPS, Conditions, state_of
+from espressivo.motion.visemes import Gesture, gestures
+from espressivo.pretrained import load_network
+from espressivo.resources import checkpoint_folder
+from espressivo.speech.analysis import SpeechAnalysis
+
+__all__ = ["DiffusionMotion", "read_reference"]
+
+FloatArray = NDArray[np.float64]
+LARGEST_SCALE = 3.0
+MOST_STEPS = 200
+# Longer than the reach of speed limits (0.4 s) and smoothing, so that a piece does not depend on where it was cut.
+MARGIN_S = 1.0
+SMOOTHING_S = 0.04
+JAW_ALLOWANCE = 0.05
+NUM_WEIGHTS = len(ARKIT_NAMES)
+LOOK = np.array([ARKIT_INDEX[name] for name in ARKIT_NAMES if name.startswith("eyeLook")])
+BLINK = np.array([ARKIT_INDEX["eyeBlinkLeft"], ARKIT_INDEX["eyeBlinkRight"]])
+JAW = ARKIT_INDEX["jawOpen"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Gains:
+    head: float
+    gaze: float
+    blinks: float
+
+
+class DiffusionMotion:
+    """Makes a facial action track from a plan and speech. One instance serves any number of threads.
+
+    Args:
+        denoiser: In evaluation mode; never changed.
+        scheduler: A diffusers scheduler for predictions of the clean sample, copied for every window.
+    """
+
+    def __init__(self, denoiser: MotionDenoiser, scheduler: Any | None = None) -> None:  # noqa: ANN401 - diffusers is untyped
+        self.denoiser = denoiser
+        self.scheduler = scheduler if scheduler is not None else make_scheduler()
+
+    @classmethod
+    def from_pretrained(cls, path: Path | None = None) -> Self:
+        """The bundled checkpoint, or one in another folder.
+
+        Raises:
+            CheckpointError: Files are missing or do not match their digests.
+        """
+        return cls(load_network(MotionDenoiser, path or checkpoint_folder("motion")))
+
+    def generate(
+        self,
+        plan: EmotionPlan,
+        speech: SpeechAnalysis | None,
+        *,
+        duration_s: float,
+        fps: Fraction,
+        seed: int,
+        speech_scale: float = 1.0,
+        emotion_scale: float = 1.0,
+        muscle_scale: float = 1.0,
+        head_scale: float = 1.0,
+        gaze_scale: float = 1.0,
+        blink_scale: float = 1.0,
+        num_inference_steps: int = 10,
+        schedule: GuidanceSchedule | None = None,
+        reference: FacialActionTrack | None = None,
+        on_step: Callable[[int, int], None] | None = None,
+    ) -> FacialActionTrack:
+        """Act out a plan; arguments as in :meth:`stream`.
+
+        Returns:
+            ``ceil(duration_s x fps)`` frames, in range and bounded in speed.
+        """
+        pieces = list(
+            self.stream(
+                plan,
+                speech,
+                duration_s=duration_s,
+                fps=fps,
+                seed=seed,
+                speech_scale=speech_scale,
+                emotion_scale=emotion_scale,
+                muscle_scale=muscle_scale,
+                head_scale=head_scale,
+                gaze_scale=gaze_scale,
+                blink_scale=blink_scale,
+                num_inference_steps=num_inference_steps,
+                schedule=schedule,
+                reference=reference,
+                on_step=on_step,
+            )
+        )
+        return FacialActionTrack(
+            np.concatenate([piece.weights for piece in pieces]),
+            np.concatenate([piece.head_rotation for piece in pieces]),
+            np.concatenate([piece.head_translation for piece in pieces]),
+            fps,
+        )
+
+    def stream(
+        self,
+        plan: EmotionPlan,
+        speech: SpeechAnalysis | None,
+        *,
+        duration_s: float,
+        fps: Fraction,
+        seed: int,
+        speech_scale: float = 1.0,
+        emotion_scale: float = 1.0,
+        muscle_scale: float = 1.0,
+        head_scale: float = 1.0,
+        gaze_scale: float = 1.0,
+        blink_scale: float = 1.0,
+        num_inference_steps: int = 10,
+        schedule: GuidanceSchedule | None = None,
+        reference: FacialActionTrack | None = None,
+        on_step: Callable[[int, int], None] | None = None,
+    ) -> Iterator[FacialActionTrack]:
+        """Act out a plan in pieces of some seconds, each given as soon as it is final.
+
+        Args:
+            plan: What is felt and shown when; its last segment stays after its end.
+            speech: What is said; ``None`` or silence gives an idle face.
+            duration_s: Length of the track.
+            fps: Frames a second.
+            seed: The same seed gives the same track.
+            speech_scale: Multiplies the guidance by speech, 0-3.
+            emotion_scale: Multiplies the guidance by global emotion, 0-3.
+            muscle_scale: Multiplies the guidance by local muscles, 0-3.
+            head_scale: Size of the head's own movement, 0-3; what the plan asks of it is not scaled.
+            gaze_scale: Size of gaze shifts, 0-3.
+            blink_scale: Depth of blinks, 0-3; lids shut at most fully.
+            num_inference_steps: Denoising steps of each window, 1-200.
+            schedule: How guidance runs over the steps; default: progressive.
+            reference: A performance whose emotion is imitated instead of the plan's curve; the plan's muscles stay.
+            on_step: Called with the number of steps done and their total.
+
+        Raises:
+            SettingError: ``setting.scale`` or ``setting.num_inference_steps``.
+        """
+        scales = (speech_scale, emotion_scale, muscle_scale, head_scale, gaze_scale, blink_scale)
+        for value in scales:
+            if not 0.0 <= value <= LARGEST_SCALE:
+                raise SettingError("setting.scale", f"a scale is {value}; accepted: 0 to {LARGEST_SCALE:g}")
+        if not 1 <= num_inference_steps <= MOST_STEPS:
+            raise SettingError(
+                "setting.num_inference_steps", f"num_inference_steps is {num_inference_steps}; accepted: 1 to {MOST_STEPS}"
+            )
+        schedule = schedule or GuidanceSchedule()
+        schedule = replace(
+            schedule,
+            speech=schedule.speech * speech_scale,
+            emotion=schedule.emotion * emotion_scale,
+            emotion_least=schedule.emotion_least * emotion_scale,
+            muscles=schedule.muscles * muscle_scale,
+        )
+        heard = speech if speech_scale > 0.0 else None
+        frames = num_frames(duration_s, MODEL_FPS) + 1
+        conditions = Conditions.of(plan, heard, num_frames=frames, seed=seed)
+        total = num_inference_steps * sum(1 for _ in windows_of(frames, self.denoiser.window, self.denoiser.num_kept))
+        done = 0
+
+        def step() -> None:
+            nonlocal done
+            done += 1
+            if on_step is not None:
+                on_step(done, total)
+
+        windows = sample_windows(
+            self.denoiser,
+            self.scheduler,
+            conditions,
+            schedule=schedule,
+            num_steps=num_inference_steps,
+            seed=seed,
+            embedding=None if reference is None else read_reference(self.denoiser, reference),
+            on_step=step,
+        )
+        sequence = gestures(heard.phones if heard else (), duration_s)
+        finisher = _Finisher(conditions, sequence, num_frames(duration_s, fps), fps, _Gains(head_scale, gaze_scale, blink_scale))
+        return finisher.pieces(windows)
+
+
+@torch.inference_mode()
+def read_reference(denoiser: MotionDenoiser, reference: FacialActionTrack) -> torch.Tensor:
+    """``(Z + 4,)`` the emotion of a performance: the mean of its Gaussian; valence, arousal and dominance are left open."""
+    state = denoiser.standardise(torch.from_numpy(state_of(reference)))
+    statistics = torch.cat([state.mean(dim=0), state.std(dim=0)])
+    mean, _ = denoiser.embedder(statistics[None])
+    return torch.cat([mean[0], torch.zeros(4)])
+
+
+class _Finisher:
+    """From sampled windows at 25 fps to finished pieces at the frame rate that was asked for."""
+
+    def __init__(self, conditions: Conditions, sequence: Sequence[Gesture], total: int, fps: Fraction, gains: _Gains) -> None:
+        self.conditions, self.sequence, self.total, self.fps, self.gains = conditions, sequence, total, fps, gains
+        self.model_times_s = (np.arange(len(conditions), dtype=np.float64) + 0.5) / float(MODEL_FPS)
+
+    def pieces(self, windows: Iterator[NDArray[np.float32]]) -> Iterator[FacialActionTrack]:
+        """Finish what no later window can change any more; keep only the margin that the next piece needs."""
+        fps = float(self.fps)
+        buffer, first_kept, ready = np.empty((0, NUM_WEIGHTS + 6)), 0, 0
+        margin = int(np.ceil(MARGIN_S * fps))
+        for window in windows:
+            buffer = np.concatenate([buffer, window])
+            sampled = first_kept + len(buffer)
+            is_last = sampled >= len(self.conditions)
+            covered = self.total if is_last else min(self.total, int((sampled - 0.5) / float(MODEL_FPS) * fps - 0.5))
+            final = self.total if is_last else covered - margin
+            if final <= ready:
+                continue
+            start = max(0, ready - margin)
+            times_s = (np.arange(start, covered, dtype=np.float64) + 0.5) / fps
+            finished = self._finish(buffer, first_kept, times_s)
+            cut = slice(ready - start, final - start)
+            weights, rotation, translation = (part[cut].astype(np.float32) for part in finished)
+            yield FacialActionTrack(weights, rotation, translation, self.fps)
+            ready = final
+            needed = max(0, int((ready - margin) / fps * float(MODEL_FPS)) - 2)
+            buffer, first_kept = buffer[needed - first_kept :], needed
+
+    def _finish(self, buffer: NDArray[np.floating], first: int, times_s: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Weights, rotation and translation at ``times_s`` from sampled frames that begin with number ``first``."""
+        known_s = self.model_times_s[first : first + len(buffer)]
+        state = _interpolated(times_s, known_s, buffer)
+        actions = _interpolated(times_s, self.model_times_s, self.conditions.actions)
+        weights = np.clip(state[:, :NUM_WEIGHTS], 0.0, 1.0)
+        weights[:, LOOK] *= self.gains.gaze
+        lids = actions[:, BLINK]
+        weights[:, BLINK] = lids + self.gains.blinks * (weights[:, BLINK] - lids)
+        frame_s = 1.0 / float(self.fps)
+        near = [g for g in self.sequence if g.end_s > times_s[0] - frame_s and g.start_s < times_s[-1] + frame_s]
+        jaw_at_rest = actions[:, JAW] + JAW_ALLOWANCE
+        weights = lids_settled(apply_constraints(np.clip(weights, 0.0, 1.0), near, times_s, frame_s, jaw_at_rest))
+        carried = actions[:, NUM_WEIGHTS:] / CARRIAGE_SCALE
+        wanted = np.concatenate([carried[:, :3], np.zeros((len(carried), 2)), carried[:, 3:]], axis=1)
+        pose = wanted + self.gains.head * (state[:, NUM_WEIGHTS:] - wanted)
+        return (
+            weights,
+            np.clip(_smoothed(pose[:, :3], frame_s), -MAX_ROTATION_RAD, MAX_ROTATION_RAD),
+            np.clip(_smoothed(pose[:, 3:], frame_s), -MAX_TRANSLATION, MAX_TRANSLATION),
+        )
+
+
+def _smoothed(values: FloatArray, frame_s: float) -> FloatArray:
+    return np.asarray(gaussian_filter1d(values, max(0.3, SMOOTHING_S / frame_s), axis=0, mode="nearest"))
+
+
+def _interpolated(times_s: FloatArray, known_s: FloatArray, values: NDArray[np.floating]) -> FloatArray:
+    """``(T, D)`` at new moments, straight lines between the known ones."""
+    position = np.clip((times_s - known_s[0]) * float(MODEL_FPS), 0.0, len(values) - 1.0)
+    before = np.minimum(position.astype(np.int64), max(0, len(values) - 2))
+    share = (position - before)[:, None]
+    after = np.minimum(before + 1, len(values) - 1)
+    return np.asarray((1.0 - share) * values[before] + share * values[after], np.float64)

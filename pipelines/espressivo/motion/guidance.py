@@ -1,0 +1,107 @@
+"""Progressive guidance: global emotion first, local muscles later, the lips always with speech.
+
+After Think-Before-Draw (arXiv 2507.12761: "global emotion localisation -> local muscle control"); the schedule is ours, as that
+paper does not print one. Over K steps, ``u = k / (K - 1)``:
+
+    r(u)  = 0 before tau, a raised cosine over the width w, 1 after
+    g_glo = G (1 - r) + G_min r          g_loc = L r
+    v     = v_0 + a (v_A - v_0) + g_glo (v_AE - v_A) + sum over regions R of m_R g_loc (v_AEU - v_AE)
+
+``v`` is whatever the denoiser predicts; the rule is linear, so it does not matter what that is. The regions are those of
+:data:`espressivo.motion.state.REGIONS`; the mouth's mask shrinks with speech activity.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from espressivo.motion.state import REGIONS, region_masks
+
+__all__ = ["GuidanceSchedule", "GuidanceWeights", "combine_predictions", "guidance_weights", "local_mask", "ramp"]
+
+Order = Literal["progressive", "constant", "reversed"]
+
+
+@dataclass(frozen=True, slots=True)
+class GuidanceSchedule:
+    """How the weights of guidance run over the steps.
+
+    Attributes:
+        speech: ``a``, weight of speech; 1 follows the speech as it was learnt.
+        emotion: ``G``, weight of the global emotion in the first steps.
+        emotion_least: ``G_min``, what remains of it in the last steps.
+        muscles: ``L``, weight of the local muscles in the last steps.
+        start: ``tau``, share of the steps before the muscles begin.
+        width: ``w``, share of the steps over which they come in.
+        order: ``"progressive"``; for ablations ``"constant"`` (both weights at their means over the steps) and ``"reversed"``
+            (muscles first, emotion later).
+    """
+
+    speech: float = 1.0
+    emotion: float = 1.0
+    emotion_least: float = 1.0
+    muscles: float = 1.0
+    start: float = 0.4
+    width: float = 0.2
+    order: Order = "progressive"
+
+
+@dataclass(frozen=True, slots=True)
+class GuidanceWeights:
+    """Weights of one step: ``a``, ``g_glo`` and ``g_loc``."""
+
+    speech: float
+    emotion: float
+    muscles: float
+
+
+def ramp(progress: float, start: float, width: float) -> float:
+    """``r(u)``: 0 before ``start``, a raised cosine over ``width``, 1 after."""
+    if progress < start:
+        return 0.0
+    if progress >= start + width:
+        return 1.0
+    return 0.5 * (1.0 - math.cos(math.pi * (progress - start) / width))
+
+
+def guidance_weights(schedule: GuidanceSchedule, step: int, num_steps: int) -> GuidanceWeights:
+    """Weights of step ``step`` of ``num_steps``; a single step counts as the last."""
+    ramps = [ramp(k / (num_steps - 1), schedule.start, schedule.width) for k in range(num_steps)] if num_steps > 1 else [1.0]
+    local = {"progressive": ramps[step], "constant": sum(ramps) / num_steps, "reversed": 1.0 - ramps[step]}[schedule.order]
+    emotion = schedule.emotion * (1.0 - local) + schedule.emotion_least * local
+    return GuidanceWeights(schedule.speech, emotion, schedule.muscles * local)
+
+
+def local_mask(activity: Tensor) -> Tensor:
+    """``m_R`` summed over the regions, which do not overlap: 1 everywhere, less for the mouth while somebody speaks.
+
+    Args:
+        activity: ``(B, T)`` speech activity, 0-1.
+
+    Returns:
+        ``(B, T, D)``.
+    """
+    mouth = torch.from_numpy(region_masks()[REGIONS.index("mouth_jaw")].copy()).to(activity)  # (D,)
+    return 1.0 - activity[..., None] * mouth
+
+
+def combine_predictions(
+    nothing: Tensor, speech: Tensor, emotion: Tensor, muscles: Tensor, weights: GuidanceWeights, mask: Tensor
+) -> Tensor:
+    """The guided prediction.
+
+    Args:
+        nothing: ``(B, T, D)`` prediction without any condition, ``v_0``.
+        speech: With speech, ``v_A``.
+        emotion: With speech and emotion, ``v_AE``.
+        muscles: With speech, emotion and muscles, ``v_AEU``.
+        weights: Of this step.
+        mask: ``(B, T, D)`` of :func:`local_mask`.
+    """
+    guided = nothing + weights.speech * (speech - nothing) + weights.emotion * (emotion - speech)
+    return guided + weights.muscles * mask * (muscles - emotion)

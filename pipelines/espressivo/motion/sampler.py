@@ -1,0 +1,136 @@
+"""Drawing motion from the denoiser, window after window: each continues the last frames of the one before.
+
+Legend: B passes of guidance, T frames of a window, D numbers of state.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import DDIMScheduler
+from torch import Tensor
+
+from espressivo.motion.denoiser_motion import MotionDenoiser
+from espressivo.motion.guidance import GuidanceSchedule, combine_predictions, guidance_weights, local_mask
+from espressivo.motion.state import STATE_DIM, Conditions
+from espressivo.seeds import numpy_generator
+
+__all__ = ["make_scheduler", "sample_windows", "windows_of"]
+
+LARGEST_STANDARDISED = 8.0
+# Which conditions each pass of guidance is given: nothing, speech, speech and emotion, all.
+PASSES = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [1.0, 1.0, 1.0]])
+
+
+def make_scheduler() -> Any:  # noqa: ANN401 - diffusers is untyped
+    """DDIM (Song et al. 2021) on a cosine schedule (Nichol & Dhariwal 2021); the network predicts the clean sample."""
+    return DDIMScheduler(
+        num_train_timesteps=1000,
+        beta_schedule="squaredcos_cap_v2",
+        prediction_type="sample",
+        timestep_spacing="trailing",
+        clip_sample=False,
+    )
+
+
+def windows_of(num_frames: int, window: int, num_kept: int) -> Iterator[int]:
+    """First frame of each window; a window gives ``window - num_kept`` new frames after the first one's ``window``."""
+    start = 0
+    while True:
+        yield start
+        if start + window >= num_frames:
+            return
+        start += window - num_kept
+
+
+@torch.inference_mode()
+def _denoise(
+    denoiser: MotionDenoiser,
+    scheduler: Any,  # noqa: ANN401
+    noise: Tensor,
+    given: Tensor | None,
+    conditions: dict[str, Tensor],
+    schedule: GuidanceSchedule,
+    num_steps: int,
+    on_step: Callable[[], None],
+) -> Tensor:
+    """``(T, D)`` standardised state of one window."""
+    scheduler = copy.deepcopy(scheduler)  # it holds state; two threads must not share it
+    scheduler.set_timesteps(num_steps)
+    sample = noise[None] * scheduler.init_noise_sigma
+    kept = torch.zeros(1, denoiser.window)
+    if given is not None:
+        kept[:, : len(given)] = 1.0
+    mask = local_mask(conditions["activity"][None])
+    for index, timestep in enumerate(scheduler.timesteps):
+        if given is not None:
+            sample[:, : len(given)] = given
+        weights = guidance_weights(schedule, index, num_steps)
+        passes = PASSES if weights.muscles else PASSES[:3]
+        count = len(passes)
+        predicted, _ = denoiser(
+            scheduler.scale_model_input(sample, timestep).expand(count, -1, -1),
+            kept.expand(count, -1),
+            timestep.expand(count),
+            *(conditions[name][None].expand(count, -1, -1) for name in ("speech", "embedding", "actions")),
+            *passes.unbind(dim=1),
+        )
+        nothing, speech, emotion, muscles = (predicted[min(row, count - 1)][None] for row in range(4))
+        guided = combine_predictions(nothing, speech, emotion, muscles, weights, mask)
+        sample = scheduler.step(guided.clamp(-LARGEST_STANDARDISED, LARGEST_STANDARDISED), timestep, sample).prev_sample
+        on_step()
+    return sample[0]
+
+
+def _padded(values: np.ndarray, start: int, window: int) -> Tensor:
+    """``(T, .)`` rows from ``start``; the last row is repeated past the end."""
+    rows = values[start : start + window]
+    missing = window - len(rows)
+    return torch.from_numpy(np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)]) if missing else rows.copy())
+
+
+def sample_windows(
+    denoiser: MotionDenoiser,
+    scheduler: Any,  # noqa: ANN401
+    conditions: Conditions,
+    *,
+    schedule: GuidanceSchedule,
+    num_steps: int,
+    seed: int,
+    embedding: Tensor | None = None,
+    on_step: Callable[[], None] = lambda: None,
+) -> Iterator[np.ndarray]:
+    """New frames of each window, in order: ``(n, D)`` float32 in the track's units. Memory does not grow with length.
+
+    Args:
+        denoiser: In evaluation mode.
+        scheduler: A diffusers scheduler for predictions of the clean sample; never changed.
+        conditions: Of the whole clip.
+        schedule: Weights of guidance.
+        num_steps: Denoising steps.
+        seed: The same seed gives the same motion.
+        embedding: ``(Z + 4,)`` emotion read from a reference clip, instead of that of ``conditions``.
+        on_step: Called after every step of every window.
+    """
+    given: Tensor | None = None
+    for number, start in enumerate(windows_of(len(conditions), denoiser.window, denoiser.num_kept)):
+        emotion = _padded(conditions.emotion, start, denoiser.window)
+        with torch.inference_mode():
+            felt = denoiser.embed_emotion(emotion[None])[0] if embedding is None else embedding.expand(denoiser.window, -1)
+        parts = {
+            "speech": _padded(conditions.speech, start, denoiser.window),
+            "embedding": felt,
+            "actions": _padded(conditions.actions, start, denoiser.window),
+            "activity": _padded(conditions.activity[:, None], start, denoiser.window)[:, 0],
+        }
+        rng = numpy_generator(seed, "diffusion", str(number))
+        noise = torch.from_numpy(rng.standard_normal((denoiser.window, STATE_DIM), dtype=np.float32))
+        state = _denoise(denoiser, scheduler, noise, given, parts, schedule, num_steps, on_step)
+        old = 0 if given is None else len(given)
+        new = state[old : min(denoiser.window, len(conditions) - start)]
+        given = state[-denoiser.num_kept :]
+        yield denoiser.restore(new).numpy()

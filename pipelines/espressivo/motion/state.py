@@ -1,0 +1,185 @@
+"""What the denoiser sees and makes: the motion state, and the three conditions on the same frames.
+
+Legend: T frames at :data:`MODEL_FPS`, D = 58 numbers of state (52 ARKit weights, 3 rotations, 3 translations), P viseme classes,
+K faces of emotion. All conditions are per frame, so that timelines, per-word emotion and mixtures need nothing special.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from espressivo.emotion.curve import EmotionCurve
+from espressivo.emotion.ontology import Ontology
+from espressivo.emotion.plan import EmotionPlan
+from espressivo.face.arkit import ARKIT_NAMES
+from espressivo.face.expression import expression_curves
+from espressivo.face.track import FacialActionTrack
+from espressivo.motion.carriage import carriage_of
+from espressivo.motion.visemes import gestures, visemes
+from espressivo.resources import load_config
+from espressivo.speech.analysis import SpeechAnalysis
+
+__all__ = [
+    "ACTION_DIM",
+    "MODEL_FPS",
+    "REGIONS",
+    "STATE_DIM",
+    "Conditions",
+    "emotion_dim",
+    "emotion_faces",
+    "region_masks",
+    "speech_dim",
+    "state_of",
+]
+
+MODEL_FPS: Final = Fraction(25)
+STATE_DIM: Final = len(ARKIT_NAMES) + 6
+ACTION_DIM: Final = len(ARKIT_NAMES) + 4
+REGIONS: Final = ("brows", "eyes", "nose_cheeks", "mouth_jaw", "head")
+SAMPLES_PER_HALF_FRAME = 4
+PROSODY_DIM = 7
+CARRIAGE_SCALE = 5.0
+ACCENT_WIDTH_S = 0.12
+NEAREST_PHRASE_S = 1.0
+
+FloatArray = NDArray[np.float32]
+
+
+@cache
+def emotion_faces() -> tuple[str, ...]:
+    """The K nodes of the ontology that have a face of their own; all others count as their nearest ancestor among them."""
+    return tuple(load_config("emotion/faces.yaml")["nodes"])
+
+
+@cache
+def _face_of(node: str) -> int:
+    faces = emotion_faces()
+    lineage = (node, *reversed(Ontology.load().path(node)))
+    return next((faces.index(name) for name in lineage if name in faces), faces.index("neutral"))
+
+
+def emotion_dim() -> int:
+    """Width of the emotion condition: shares of the K faces, valence, arousal, dominance, intensity."""
+    return len(emotion_faces()) + 4
+
+
+def speech_dim() -> int:
+    """Width of the speech condition: viseme shares of both halves of a frame, stress, loudness, voicing and rhythm."""
+    return 2 * len(visemes()) + PROSODY_DIM
+
+
+def _region_of(name: str) -> str:
+    if name.startswith("brow"):
+        return "brows"
+    if name.startswith("eye"):
+        return "eyes"
+    return "nose_cheeks" if name.startswith(("nose", "cheek")) else "mouth_jaw"
+
+
+@cache
+def region_masks() -> NDArray[np.bool_]:
+    """``(5, D)`` which numbers of the state belong to which of :data:`REGIONS`."""
+    owners = [*(_region_of(name) for name in ARKIT_NAMES), *["head"] * 6]
+    masks = np.array([[owner == region for owner in owners] for region in REGIONS])
+    masks.flags.writeable = False
+    return masks
+
+
+def state_of(track: FacialActionTrack) -> FloatArray:
+    """``(T, D)`` state of a track, in the track's own units."""
+    return np.concatenate([track.weights, track.head_rotation, track.head_translation], axis=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What is asked for, frame by frame.
+
+    Attributes:
+        speech: ``(T, speech_dim())`` float32.
+        emotion: ``(T, emotion_dim())`` float32.
+        actions: ``(T, ACTION_DIM)`` float32: the plan's action units as ARKit weights, and how the head is carried.
+        activity: ``(T,)`` float32, speech activity 0-1.
+    """
+
+    speech: FloatArray
+    emotion: FloatArray
+    actions: FloatArray
+    activity: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.activity)
+
+    @classmethod
+    def of(cls, plan: EmotionPlan, speech: SpeechAnalysis | None, *, num_frames: int, seed: int) -> Conditions:
+        """Conditions at :data:`MODEL_FPS`; frame ``i`` describes the moment in the middle of its time.
+
+        Args:
+            plan: What is felt and shown when.
+            speech: What is said, ``None`` for silence.
+            num_frames: T.
+            seed: Of the clip; the natural irregularity of held expressions belongs to it.
+        """
+        times_s = (np.arange(num_frames, dtype=np.float64) + 0.5) / float(MODEL_FPS)
+        heard, activity = speech_condition(speech, times_s)
+        return cls(heard, emotion_condition(plan, times_s), action_condition(plan, times_s, seed), activity)
+
+
+def speech_condition(speech: SpeechAnalysis | None, times_s: NDArray[np.float64]) -> tuple[FloatArray, FloatArray]:
+    """``(T, speech_dim())`` what is heard in each frame, and ``(T,)`` speech activity."""
+    frame_s = 1.0 / float(MODEL_FPS)
+    end_s = float(times_s[-1]) + frame_s / 2.0
+    sequence = gestures(speech.phones if speech else (), end_s)
+    names = list(visemes())
+    starts_s = np.array([gesture.start_s for gesture in sequence])
+    classes = np.array([names.index(gesture.viseme.name) for gesture in sequence])
+    offsets_s = (np.arange(2 * SAMPLES_PER_HALF_FRAME) + 0.5) / (2 * SAMPLES_PER_HALF_FRAME) * frame_s - frame_s / 2.0
+    instants_s = times_s[:, None] + offsets_s  # (T, 8)
+    current = np.clip(np.searchsorted(starts_s, instants_s, side="right") - 1, 0, len(sequence) - 1)
+    shares = np.eye(len(names), dtype=np.float32)[classes[current]]  # (T, 8, P)
+    halves = shares.reshape(len(times_s), 2, SAMPLES_PER_HALF_FRAME, -1).mean(axis=2).reshape(len(times_s), -1)
+    prosody = np.zeros((len(times_s), PROSODY_DIM), np.float32)
+    prosody[:, 0] = np.array([gesture.stress == 1 for gesture in sequence])[current].mean(axis=1)
+    if speech is None:
+        return np.concatenate([halves, prosody], axis=1), prosody[:, 3]
+    prosody[:, 1:4] = _loudness_voicing_activity(speech, times_s)
+    for accent in speech.accents:
+        bump = accent.strength * np.exp(-0.5 * ((times_s - accent.time_s) / ACCENT_WIDTH_S) ** 2)
+        prosody[:, 4] = np.maximum(prosody[:, 4], bump)
+    for column, edges_s in ((5, [p.start_s for p in speech.phrases]), (6, [p.end_s for p in speech.phrases])):
+        if edges_s:
+            distance = np.abs(times_s[:, None] - np.array(edges_s)).min(axis=1)
+            prosody[:, column] = np.maximum(0.0, 1.0 - distance / NEAREST_PHRASE_S)
+    return np.concatenate([halves, prosody], axis=1), prosody[:, 3].copy()
+
+
+def _loudness_voicing_activity(speech: SpeechAnalysis, times_s: NDArray[np.float64]) -> FloatArray:
+    """``(T, 3)``: loudness above the speaker's median in units of 10 dB, share of voiced sound, speech activity."""
+    features = speech.features
+    spoken = features.voiced & features.speaking
+    usual_db = float(np.median(features.energy_db[spoken])) if spoken.any() else 0.0
+    loudness = np.clip((features.energy_db - usual_db) / 10.0, -4.0, 2.0)
+    curves = (loudness, features.voiced.astype(np.float32), features.activity)
+    return np.stack([np.interp(times_s, features.times_s, curve) for curve in curves], axis=1).astype(np.float32)
+
+
+def emotion_condition(plan: EmotionPlan, times_s: NDArray[np.float64]) -> FloatArray:
+    """``(T, emotion_dim())``: the plan's curve as shares of faces (times intensity), valence, arousal, dominance, intensity."""
+    sample = EmotionCurve(plan).at(times_s)
+    shares = np.zeros((len(times_s), len(emotion_faces())))
+    for column, node in enumerate(sample.nodes):
+        shares[:, _face_of(node)] += sample.distribution[:, column]
+    intensity = sample.intensity[:, None]
+    return np.concatenate([shares * intensity, sample.vad * intensity, intensity], axis=1).astype(np.float32)
+
+
+def action_condition(plan: EmotionPlan, times_s: NDArray[np.float64], seed: int) -> FloatArray:
+    """``(T, ACTION_DIM)``: action units as ARKit weights; pitch, yaw, roll and forward of the head's carriage, scaled."""
+    carriage = carriage_of(plan, times_s)
+    carried = np.concatenate([carriage.rotation, carriage.forward[:, None]], axis=1) * CARRIAGE_SCALE
+    return np.concatenate([expression_curves(plan, times_s, seed=seed), carried], axis=1).astype(np.float32)

@@ -1,0 +1,70 @@
+"""Progressive guidance as pure functions."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from espressivo.motion.guidance import GuidanceSchedule, GuidanceWeights, combine_predictions, guidance_weights, local_mask, ramp
+from espressivo.motion.state import REGIONS, STATE_DIM, region_masks
+
+
+@given(st.floats(0, 1), st.floats(0, 0.9), st.floats(0.01, 0.5))
+def test_the_ramp_rises_from_zero_to_one(progress: float, start: float, width: float) -> None:
+    value = ramp(progress, start, width)
+    assert 0.0 <= value <= 1.0
+    assert ramp(min(1.0, progress + 0.05), start, width) >= value
+    assert ramp(start - 1e-6, start, width) == 0.0
+    assert ramp(start + width, start, width) == 1.0
+    assert ramp(start + width / 2, start, width) == pytest.approx(0.5, abs=1e-6)
+
+
+def test_emotion_comes_first_and_muscles_later() -> None:
+    schedule = GuidanceSchedule(emotion=2.0, emotion_least=0.5, muscles=3.0)
+    weights = [guidance_weights(schedule, step, 20) for step in range(20)]
+    assert (weights[0].emotion, weights[0].muscles) == (2.0, 0.0)
+    assert (weights[-1].emotion, weights[-1].muscles) == (0.5, 3.0)
+    muscles = [weight.muscles for weight in weights]
+    assert muscles == sorted(muscles)
+    assert [weight.emotion for weight in weights] == sorted((weight.emotion for weight in weights), reverse=True)
+
+
+def test_ablations_spend_as_much_guidance() -> None:
+    def spent(order: str) -> float:
+        schedule = GuidanceSchedule(muscles=2.0, start=0.4, width=0.2, order=order)
+        return sum(guidance_weights(schedule, step, 41).muscles for step in range(41))
+
+    assert spent("constant") == pytest.approx(spent("progressive"))
+    schedule = GuidanceSchedule(order="reversed")
+    assert guidance_weights(schedule, 0, 10).muscles == 1.0
+    assert guidance_weights(schedule, 9, 10).muscles == 0.0
+
+
+def test_a_single_step_uses_all_conditions() -> None:
+    assert guidance_weights(GuidanceSchedule(), 0, 1) == GuidanceWeights(1.0, 1.0, 1.0)
+
+
+def test_unit_weights_give_the_fully_conditioned_prediction() -> None:
+    rng = torch.Generator().manual_seed(0)
+    predictions = [torch.randn(2, 5, STATE_DIM, generator=rng) for _ in range(4)]
+    mask = local_mask(torch.zeros(2, 5))
+    guided = combine_predictions(*predictions, GuidanceWeights(1.0, 1.0, 1.0), mask)
+    torch.testing.assert_close(guided, predictions[3])
+    alone = combine_predictions(*predictions, GuidanceWeights(0.0, 0.0, 0.0), mask)
+    torch.testing.assert_close(alone, predictions[0])
+
+
+def test_muscles_leave_the_mouth_to_speech() -> None:
+    mask = local_mask(torch.ones(1, 3))
+    mouth = torch.from_numpy(region_masks()[REGIONS.index("mouth_jaw")].copy())
+    assert mask[..., mouth].abs().max() == 0.0
+    assert mask[..., ~mouth].min() == 1.0
+    predictions = [torch.full((1, 3, STATE_DIM), float(value)) for value in range(4)]
+    guided = combine_predictions(*predictions, GuidanceWeights(1.0, 1.0, 1.0), mask)
+    assert torch.all(guided[..., mouth] == 2.0)
+    assert torch.all(guided[..., ~mouth] == 3.0)
+
+
+def test_every_number_belongs_to_one_region() -> None:
+    np.testing.assert_array_equal(region_masks().sum(axis=0), np.ones(STATE_DIM))
