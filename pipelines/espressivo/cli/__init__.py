@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from espressivo.cli.batch import app as batch
 from espressivo.cli.compose import compose
 from espressivo.cli.plan import plan
 from espressivo.cli.scene import scene
@@ -57,6 +58,8 @@ app.command(
     )
 )(scene)
 app.command(epilog=_examples("verify scene.mp4", "verify music.mid --json"))(verify)
+
+app.add_typer(batch, name="batch")
 
 
 def main() -> None:
