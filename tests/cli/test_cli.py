@@ -4,7 +4,6 @@ import json
 import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +17,17 @@ def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
 
 
+def processor_seconds() -> float:
+    """Of the commands that have ended: unlike the clock, it does not depend on what else the machine does."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def test_help_answers_at_once(tmp_path):
-    times = []
-    for _ in range(3):
-        started = time.perf_counter()
-        done = run("--help", cwd=tmp_path)
-        times.append(time.perf_counter() - started)
-        assert done.returncode == 0
-    assert min(times) < 0.5
+    before = processor_seconds()
+    done = run("--help", cwd=tmp_path)
+    assert processor_seconds() - before < 0.5
+    assert done.returncode == 0
     for command in ("plan", "talk", "compose", "scene", "verify"):
         assert command in done.stdout
         page = run(command, "--help", cwd=tmp_path)
@@ -122,7 +124,7 @@ def bad_inputs(folder: Path) -> None:
         ({"--speech": "silent.wav"}, ["silent"]),
         ({"--speech": "empty.wav"}, ["empty.wav"]),
         ({"--emotion": "hapiness"}, ["hapiness", "happiness"]),
-        ({"--emotion": "joy:2+"}, ["joy:2+"]),
+        ({"--emotion": "joy:2"}, ["intensity", "2"]),
         ({"--emotion": None, "--vad": "2,0,0"}, ["-1"]),
         ({"--emotion": None, "--keyframes": "3:joy,1:fear"}, ["sort"]),
         ({"--emotion": None, "--plan": "broken.json"}, ["plan"]),
@@ -140,14 +142,13 @@ def test_bad_input_ends_quickly_with_one_line(tmp_path, small_portrait_path, sho
     (tmp_path / "talk.mp4").write_bytes(b"precious")
     options = {"--portrait": small_portrait_path, "--speech": short_speech_path, "--emotion": "joy", "-o": "talk.mp4"} | changes
     arguments = [part for option, value in options.items() if value is not None for part in (option, value)]
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before = processor_seconds()
     done = run("talk", *arguments, cwd=tmp_path)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = processor_seconds() - before
     assert done.returncode == 2, done.stderr
     lines = [line for line in done.stderr.splitlines() if line.startswith("espressivo: ")]
     assert len(lines) == 1
     assert "Traceback" not in done.stderr
     assert all(word in lines[0] for word in words), lines[0]
     assert (tmp_path / "talk.mp4").read_bytes() == b"precious"
-    # Processor time, because tests share the machine with others.
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.5
+    assert seconds < 1.0

@@ -101,13 +101,13 @@ def test_size_and_callbacks(talking_head, small_portrait, short_speech):
         small_portrait,
         short_speech,
         "joy",
-        settings=TalkSettings(size=128),
+        settings=TalkSettings(size=192),
         seed=1,
         output_type="frames",
         progress=lambda event: stages.append(event.stage),
         callback_on_step_end=lambda _pipe, step, _timestep, kwargs: steps.append(step) or kwargs,
     )
-    assert next(result.frames).shape == (128, 128, 3)
+    assert next(result.frames).shape == (192, 192, 3)
     assert steps == sorted(steps)
     assert len(steps) > 1
     assert stages[:4] == ["read", "listen", "think", "move"]

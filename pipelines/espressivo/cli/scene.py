@@ -52,6 +52,9 @@ def scene(
 ) -> None:
     """Make a talking head with its music under it."""
     started = time.perf_counter()
+    from espressivo.seeds import resolve_seed
+
+    seed = resolve_seed(seed)
     words = read_text_file(transcript)
     inputs = checked_inputs(asked, portrait, speech, settings)
     from espressivo.scene import SceneFiles, ScenePipeline

@@ -44,6 +44,9 @@ def talk(
 ) -> None:
     """Make a portrait speak with an emotion."""
     started = time.perf_counter()
+    from espressivo.seeds import resolve_seed
+
+    seed = resolve_seed(seed)
     words = read_text_file(transcript)
     inputs = checked_inputs(asked, portrait, speech, settings)
     from espressivo.talking_head import TalkingHeadPipeline
