@@ -36,9 +36,11 @@ ENAMEL = np.array([1.03, 1.0, 0.93], np.float32)
 LIGHT = np.array([0.08, 0.35, 0.93], np.float32)
 HIGHLIGHT = np.array([0.05, 0.45, 0.89], np.float32)
 # How far light reaches into the mouth, by tissue, units of the head: skin, tongue, teeth, eye, gum, lash. Engineering.
-REACH = np.array([2.2, 3.2, 3.8, 2.0, 2.6, 2.0], np.float32)
+REACH = np.array([2.2, 2.7, 3.4, 2.0, 2.6, 2.0], np.float32)
 INTO_THROAT = (0.2, 0.55)
-TOOTH_CONTRAST = 0.6
+FAR_TEETH = (1.3, 2.4)
+LIKE_TEETH = (0.35, 0.55)
+TOOTH_CONTRAST = 0.45
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,16 +70,16 @@ def mouth_palette(image: Image, fit: HeadFit) -> MouthPalette:
     """Teeth take their white from the eyes, gums and tongue from the lips, brightness from the cheeks."""
     white, cheek, lip = _eye_white(image, fit), _patch(image, fit, CHEEKS), _patch(image, fit, LIPS)
     cast = 1 + 0.5 * (white / max(float(white.mean()), 1.0) - 1)
-    level = np.clip(0.4 * white.mean() * 1.55 + 0.6 * cheek.mean() * 1.55, 70, 275)
+    level = float(np.clip(0.4 * white.mean() * 1.55 + 0.6 * cheek.mean() * 1.55, 70, 275))
     rose = 0.4 * lip / max(float(lip.mean()), 1.0) + 0.6 * ROSE
     base = 0.55 * lip.mean() + 0.35 * cheek.mean()
     tissue = np.zeros((len(Tissue), 3), np.float32)
-    tissue[Tissue.TEETH] = ENAMEL * cast * level
+    tissue[Tissue.TEETH] = ENAMEL * cast * level * 0.9
     tissue[Tissue.GUM] = rose * base * 0.95
-    tissue[Tissue.TONGUE] = rose * base * 1.2
+    tissue[Tissue.TONGUE] = rose * base * 1.55
     tissue[Tissue.SKIN] = (0.4 * rose + 0.6 * DARK_RED) * base * 0.5
     points = fit.project(fit.vertices(fit.own_expression))
-    region, shown = _shown(image, fit)
+    region, shown = _shown(image, fit, level)
     if shown.max() > 0.9:  # the photograph shows teeth: theirs is the colour
         seen = image[region.slices][shown > 0.5].astype(np.float32)
         bright = seen[seen.mean(axis=1) >= np.percentile(seen.mean(axis=1), 60)].mean(axis=0)
@@ -87,14 +89,15 @@ def mouth_palette(image: Image, fit: HeadFit) -> MouthPalette:
     return MouthPalette(tissue, lip, lip_gaps(fit, points), brightness, points[:, :2], shown, region)
 
 
-def _shown(image: Image, fit: HeadFit) -> tuple[Region, Float]:
-    """Where the photograph shows the inside of an open mouth, its edges softened inwards."""
+def _shown(image: Image, fit: HeadFit, level: float) -> tuple[Region, Float]:
+    """Where the photograph shows teeth in an open mouth, edges softened inwards. ``level`` is what teeth would have."""
     contour = fit.landmarks[list(INNER_LIPS)]
     region = Region.around(contour, 0.3 * fit.scale, image.shape[1], image.shape[0])
     mask = fill_polygon((region.height, region.width), contour - np.array([region.left, region.top]))
     edge = max(1, round(0.08 * fit.scale))
     inside = 255 - dilate(255 - mask, 2 * edge + 1)
-    shown = as_alpha(blur(inside, 0.5 * edge))
+    grey = blur(image[region.slices].mean(axis=-1).astype(np.float32), 0.15 * fit.scale)
+    shown = as_alpha(blur(inside, 0.5 * edge)) * smoothstep(grey / np.float32(level), *LIKE_TEETH)
     shown[[0, -1]] = 0
     shown[:, [0, -1]] = 0
     return region, shown
@@ -187,9 +190,20 @@ class _View:
 
 def _within_lips(canvas: Canvas, marks: Float, unit: float) -> Float:
     """Nothing of the inside is drawn outside the line of the inner lips (long teeth under a short lip)."""
-    mask = fill_polygon((canvas.height, canvas.width), canvas.cells(marks[list(INNER_LIPS)])[:, :2])
+    mask = fill_polygon((canvas.height, canvas.width), canvas.cells(_rounded(marks[list(INNER_LIPS)]))[:, :2])
     mask = dilate(mask, 2 * int(0.06 * unit) + 3)
     return as_alpha(blur(mask, max(1.0, 0.03 * unit)))
+
+
+def _rounded(contour: Float) -> Float:
+    """A closed contour with its kinks taken off; the corners of the mouth stay."""
+    corners = (0, len(contour) // 2)
+    smooth = contour
+    for _ in range(3):
+        around = np.roll(smooth, 1, axis=0) + np.roll(smooth, -1, axis=0)
+        smooth = 0.5 * smooth + 0.25 * around
+        smooth[list(corners)] = contour[list(corners)]
+    return smooth
 
 
 def _shade(view: _View, palette: MouthPalette) -> Float:
@@ -200,7 +214,8 @@ def _shade(view: _View, palette: MouthPalette) -> Float:
     shine = np.where(view.is_lip, 0, np.clip(view.normal @ HIGHLIGHT, 0, 1) ** 40)
     lit = paint * view.tone**TOOTH_CONTRAST * (wrap * dark)[..., None] + (shine * dark * palette.brightness)[..., None]
     throat = palette.tissue[Tissue.SKIN] * np.float32(0.45)
-    deep = (smoothstep(view.lining, *INTO_THROAT) * view.is_lip)[..., None]
+    far = smoothstep(view.behind, *FAR_TEETH) * (view.tissue != Tissue.TONGUE)
+    deep = np.where(view.is_lip, smoothstep(view.lining, *INTO_THROAT), far)[..., None]
     lit = lit * (1 - deep) + throat * deep
     lit[view.throat] = throat
     shaded: Float = lit.astype(np.float32)

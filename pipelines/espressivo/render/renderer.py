@@ -21,6 +21,7 @@ from espressivo.render.fitting import HeadFit, fit_head
 from espressivo.render.imaging import CUBIC, blur, sample
 from espressivo.render.mouth import MouthPalette, draw_mouth, mouth_palette
 from espressivo.render.rasterizer import mark_jumps, scale_colours
+from espressivo.render.shading import FoldMap, PortraitLight, fold_maps, fold_photograph, portrait_light
 from espressivo.render.sizing import prepare_portrait
 from espressivo.render.topology import HeadTopology
 from espressivo.render.warp import PhotoWarp, plan_warp
@@ -45,6 +46,8 @@ class FittedPortrait:
         warp: Where it can move.
         eyes: Left and right eye.
         mouth: Colours of the inside of the mouth.
+        light: The light that the photograph was taken in.
+        folds: Wrinkles that expressions make.
     """
 
     image: Image
@@ -52,6 +55,8 @@ class FittedPortrait:
     warp: PhotoWarp
     eyes: tuple[EyeLook, EyeLook]
     mouth: MouthPalette
+    light: PortraitLight
+    folds: tuple[FoldMap, ...]
 
 
 class PortraitRenderer:
@@ -92,12 +97,15 @@ class PortraitRenderer:
         fit = fit_head(self.head, find_single_face(image, face=face))
         photograph = np.ascontiguousarray(image)
         height, width = image.shape[:2]
+        warp = plan_warp(fit, self._topology, width, height)
         return FittedPortrait(
             image=photograph,
             fit=fit,
-            warp=plan_warp(fit, self._topology, width, height),
+            warp=warp,
             eyes=eye_looks(photograph, fit),
             mouth=mouth_palette(photograph, fit),
+            light=portrait_light(photograph, fit, self._topology, warp.trust),
+            folds=fold_maps(photograph, fit),
         )
 
     def frames(self, portrait: FittedPortrait, track: FacialActionTrack, *, cancel: CancelToken | None = None) -> Iterator[Image]:
@@ -132,10 +140,11 @@ class PortraitRenderer:
             still if head_rotation is None else head_rotation, still if head_translation is None else head_translation
         )
         points = fit.project(fit.vertices(fit.total_weights(weights)), None if motion.is_rest else motion)
-        field = warp.field(fit, points, motion, np.ones(len(points), np.float32))
+        field = warp.field(fit, points, motion, portrait.light.change(self._topology, points))
+        folded = fold_photograph(portrait.image, portrait.folds, np.asarray(weights, np.float32))
         frame = portrait.image.copy()
         region = warp.region.slices
-        moved = sample(portrait.image, field.sample, CUBIC)
+        moved = sample(folded, field.sample, CUBIC)
         _soften_seams(moved, field.sample, fit.scale)
         scale_colours(moved, field.light)
         frame[region] = moved

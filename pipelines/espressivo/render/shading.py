@@ -1,0 +1,165 @@
+"""Light that follows the action units: the face's form against the portrait's own light, and the folds that skin makes.
+
+Folds are drawn once into the photograph's own space, so they travel with the skin; a frame only says how deep each is. They
+deepen what the photograph has there already, so old skin folds more than young skin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from espressivo.face.arkit import ARKIT_INDEX, expand_sides
+from espressivo.face.landmark_groups import CHEEKS
+from espressivo.render.fitting import HeadFit
+from espressivo.render.folds import FOLDS, Fold
+from espressivo.render.imaging import LINEAR, blur, resize, smoothstep
+from espressivo.render.rasterizer import scale_colours, vertex_normals
+from espressivo.render.regions import Region
+from espressivo.render.topology import HeadTopology
+
+__all__ = ["FoldMap", "PortraitLight", "fold_maps", "fold_photograph", "portrait_light"]
+
+Float = NDArray[np.float32]
+Image = NDArray[np.uint8]
+
+# Light from above that is assumed beside what the photograph shows, part of the mean; how much of a change is drawn.
+SKY: Final = 0.10
+RELIGHT: Final = 0.75
+RELIGHT_RANGE: Final = (0.72, 1.25)
+DARKEST: Final = 0.35
+# A fold map is drawn at most at this many pixels per unit; it is smooth.
+FOLD_SCALE: Final = 40.0
+OWN_DETAIL: Final = 0.9
+OWN_DETAIL_RANGE: Final = (-0.16, 0.10)
+# Relief of skin (deviation of its fine structure, part of its brightness) of smooth and of deeply lined faces; measured by eye.
+SMOOTH_SKIN, LINED_SKIN = 0.012, 0.045
+YOUNG, OLD = 0.7, 1.25
+
+
+@dataclass(frozen=True, eq=False)
+class PortraitLight:
+    """Brightness as a linear function of the normal (spherical harmonics of the first order; Ramamoorthi and Hanrahan 2001).
+
+    Attributes:
+        ambient: Brightness without direction, part of the mean.
+        direction: ``(3,)`` what a normal adds, x right, y up, z towards the viewer.
+        at_rest: ``(V,)`` brightness in the photograph.
+    """
+
+    ambient: float
+    direction: Float
+    at_rest: Float
+
+    def change(self, topology: HeadTopology, points: Float) -> Float:
+        """``(V,)`` factor of the light when the vertices are at ``points``."""
+        now = self._of(_normals(topology, points))
+        factor: Float = 1 + np.float32(RELIGHT) * (np.clip(now / self.at_rest, *RELIGHT_RANGE) - 1)
+        return factor
+
+    def _of(self, normals: Float) -> Float:
+        lit: Float = np.maximum(np.float32(self.ambient) + normals @ self.direction, np.float32(DARKEST))
+        return lit
+
+
+@dataclass(frozen=True, eq=False)
+class FoldMap:
+    """One fold of a portrait: ``(h, w)`` relative change of brightness at full depth, at a region of the photograph."""
+
+    fold: Fold
+    region: Region
+    relief: Float
+
+    def depth(self, weights: Float) -> float:
+        """How deep it is under ``(52,)`` weights, 0-1."""
+        total = sum(
+            share * float(np.mean([weights[ARKIT_INDEX[name]] for name in expand_sides(shape)]))
+            for shape, share in self.fold.driven_by.items()
+        )
+        return float(smoothstep(total, 0.0, 1.0))
+
+
+def _normals(topology: HeadTopology, points: Float) -> Float:
+    return vertex_normals(points * np.array([1, -1, 1], np.float32), topology.skin)
+
+
+def portrait_light(image: Image, fit: HeadFit, topology: HeadTopology, trust: Float) -> PortraitLight:
+    """Regress the brightness of the skin on the normals of the fitted head."""
+    points = fit.project(fit.vertices(fit.own_expression))
+    normals = _normals(topology, points)
+    grey = blur(image.mean(axis=-1).astype(np.float32), max(0.35 * fit.scale, 1.0))
+    x, y = (np.clip(points[:, k].round().astype(int), 0, n - 1) for k, n in ((0, grey.shape[1]), (1, grey.shape[0])))
+    usable = np.isin(np.arange(len(points)), topology.skin) & (trust > 0.8)
+    brightness = grey[y, x][usable]
+    brightness = brightness / max(float(brightness.mean()), 1.0)
+    design = np.concatenate([np.ones((len(brightness), 1)), normals[usable]], axis=1)
+    ridge = np.diag([0.0, 1, 1, 1]) * 0.02 * len(brightness)
+    ambient, *direction = np.linalg.solve(design.T @ design + ridge, design.T @ np.clip(brightness, 0.3, 2.0))
+    light = PortraitLight(
+        float(ambient), np.array(direction, np.float32) + np.array([0, SKY, 0], np.float32), np.ones(1, np.float32)
+    )
+    return PortraitLight(light.ambient, light.direction, light._of(normals))
+
+
+def fold_maps(image: Image, fit: HeadFit) -> tuple[FoldMap, ...]:
+    """Draw all folds of a portrait."""
+    strength = _age_factor(image, fit)
+    maps = []
+    for fold in FOLDS:
+        line = fold.line(fit.landmarks, fit.scale)
+        region = Region.around(line, 4 * fold.width * fit.scale + 2, image.shape[1], image.shape[0])
+        if region.width >= 3 and region.height >= 3:
+            maps.append(FoldMap(fold, region, _relief(image, fit, fold, line, region, strength)))
+    return tuple(maps)
+
+
+def _relief(image: Image, fit: HeadFit, fold: Fold, line: NDArray[np.floating], region: Region, strength: float) -> Float:
+    step = max(1.0, fit.scale / FOLD_SCALE)
+    grid = region.grid(step)
+    distance, nearest = cKDTree(line).query(grid.reshape(-1, 2))
+    tangent = np.gradient(line, axis=0)
+    tangent /= np.linalg.norm(tangent, axis=1, keepdims=True) + 1e-9
+    away = grid.reshape(-1, 2) - line[nearest]
+    side = np.sign(tangent[nearest, 0] * away[:, 1] - tangent[nearest, 1] * away[:, 0])
+    along = nearest / (len(line) - 1)
+    d = (distance / (fold.width * fit.scale)).reshape(grid.shape[:2]).astype(np.float32)
+    signed = d * side.reshape(d.shape).astype(np.float32)
+    taper = (np.clip(np.sin(np.pi * along), 0, 1) ** 0.7).reshape(d.shape).astype(np.float32)
+    valley = -np.exp(-((signed + 0.3 * fold.lit_side) ** 2)) + 0.55 * np.exp(-(((signed - 1.5 * fold.lit_side) / 1.2) ** 2))
+    near = np.exp(-((d / 2.2) ** 2))
+    relief = resize((fold.depth * strength * valley * taper).astype(np.float32), (region.width, region.height), LINEAR)
+    mask = resize((near * taper).astype(np.float32), (region.width, region.height), LINEAR)
+    grey = image[region.slices].mean(axis=-1).astype(np.float32) + 1
+    own = np.clip(grey / blur(grey, 0.16 * fit.scale) - 1, *OWN_DETAIL_RANGE)
+    total: Float = (relief + OWN_DETAIL * own * mask).astype(np.float32)
+    return total
+
+
+def _age_factor(image: Image, fit: HeadFit) -> float:
+    """From how rough the skin of the cheeks is."""
+    radius = max(3, round(0.6 * fit.scale))
+    rough = []
+    for x, y in fit.landmarks[list(CHEEKS)].round().astype(int):
+        patch = image[max(y - radius, 0) : y + radius, max(x - radius, 0) : x + radius].mean(axis=-1).astype(np.float32)
+        if patch.size > 16:
+            fine = blur(patch, 0.03 * fit.scale + 0.5) - blur(patch, 0.2 * fit.scale)
+            rough.append(float(fine.std() / max(float(patch.mean()), 8.0)))
+    amount = float(smoothstep(float(np.median(rough)) if rough else 0.0, SMOOTH_SKIN, LINED_SKIN))
+    return YOUNG + (OLD - YOUNG) * amount
+
+
+def fold_photograph(image: Image, maps: tuple[FoldMap, ...], weights: Float) -> Image:
+    """The photograph with its folds as deep as ``(52,)`` weights ask; the photograph itself where none is."""
+    active = [(folded, depth) for folded in maps if (depth := folded.depth(weights)) > 0.01]
+    if not active:
+        return image
+    out = image.copy()
+    for folded, depth in active:
+        window = np.ascontiguousarray(out[folded.region.slices])
+        scale_colours(window, 1 + np.float32(depth) * folded.relief)
+        out[folded.region.slices] = window
+    return out
