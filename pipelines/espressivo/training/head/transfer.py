@@ -21,7 +21,7 @@ from espressivo.training.head.correspondence import Correspondence
 from espressivo.training.head.mesh import Float, HeadMesh, Int, laplacian, mirror_vertices, similarity
 from espressivo.training.head.registration import OPEN_POSE, Registration, fit_identity, local_frames, register
 
-__all__ = ["Transferred", "jaw_motion", "transfer_expressions"]
+__all__ = ["Transferred", "apply_gains", "even_sides", "jaw_motion", "transfer_expressions"]
 
 # Behind and below these the skin stays still.
 STILL_Z, STILL_Y = -6.0, -11.0
@@ -100,12 +100,11 @@ def _carry(neutral: Float, triangles: Int, opened: Float, field: Float, registra
             for shape in field
         ]
     )
-    return even_sides(moved, neutral)
+    return even_sides(moved, mirror_vertices(neutral))
 
 
-def even_sides(shapes: Float, neutral: Float) -> Float:
-    """The mean of each shape and its mirror image."""
-    mirror = mirror_vertices(neutral)
+def even_sides(shapes: Float, mirror: Int) -> Float:
+    """The mean of each of ``(52, V, 3)`` shapes and its mirror image."""
     other = [ARKIT_INDEX[mirror_name(name)] for name in ARKIT_NAMES]
     even: Float = (shapes + shapes[other][:, mirror] * [-1, 1, 1]) / 2
     return even
