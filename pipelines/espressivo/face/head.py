@@ -1,7 +1,8 @@
 """The morphable head: a face mesh with identity modes, the 52 ARKit shapes, teeth, gums, tongue and turning eyes.
 
-Frame: x to the viewer's right, y up, z towards the viewer; origin between the ears. One unit is 13.57 mm; from the
-topmost to the lowest face point it is about 10.5 units. Left and right are the subject's, so ``mouthSmileLeft`` moves vertices with x > 0.
+Frame: x to the viewer's right, y up, z towards the viewer; origin between the ears. One unit is 13.57 mm; from the topmost
+to the lowest face point it is about 10.5 units. Left and right are the subject's, so ``mouthSmileLeft`` moves vertices with
+x > 0.
 """
 
 from __future__ import annotations
