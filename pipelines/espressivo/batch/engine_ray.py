@@ -26,8 +26,10 @@ class _Slot:
 
     actor: Any
     job: Job
+    is_up: Any
     reference: Any
-    started: float
+    submitted: float
+    started: float | None = None
 
 
 class RayEngine:
@@ -36,7 +38,7 @@ class RayEngine:
     Args:
         make_worker: Importable function without arguments; called once in each actor.
         num_workers: Actors.
-        timeout_s: A job that takes longer is killed with its actor.
+        timeout_s: A job that takes longer, start of its actor not counted, is killed with its actor.
         address: Of a running cluster, e.g. ``"auto"``; ``None`` starts Ray here.
         gpus_per_worker: Share of a GPU that an actor reserves.
     """
@@ -64,6 +66,7 @@ class RayEngine:
         self._idle: list[Any] = []
 
     def __enter__(self) -> Self:
+        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # Ray would report its use over the network
         environment = {"PYTHONPATH": os.pathsep.join(_import_path()), "OMP_NUM_THREADS": str(THREADS_PER_WORKER)}
         local = {} if self._address else {"num_cpus": self._num_workers, "include_dashboard": False}
         self._ray.init(
@@ -93,8 +96,8 @@ class RayEngine:
             actor = self._idle.pop()
         else:
             actor = self._ray.remote(num_cpus=1, num_gpus=self._gpus, max_restarts=0)(_Actor).remote(self._make_worker)
-        reference = actor.run.remote(job, folder.absolute())
-        self._busy.append(_Slot(actor, job, reference, time.monotonic()))
+        is_up = actor.is_up.remote()
+        self._busy.append(_Slot(actor, job, is_up, actor.run.remote(job, folder.absolute()), time.monotonic()))
 
     def wait(self, timeout_s: float) -> list[Outcome]:
         """Jobs that ended, died or took too long."""
@@ -108,7 +111,9 @@ class RayEngine:
         return outcomes
 
     def _outcome(self, slot: _Slot, *, is_ready: bool) -> Outcome | None:
-        wall_s = time.monotonic() - slot.started
+        if slot.started is None and self._ray.wait([slot.is_up], timeout=0)[0]:
+            slot.started = time.monotonic()
+        wall_s = time.monotonic() - (slot.started or slot.submitted)
         if is_ready:
             try:
                 outcome: Outcome = self._ray.get(slot.reference)
@@ -118,7 +123,7 @@ class RayEngine:
                 return Outcome(slot.job.key, Failure("batch.died", message, may_pass=True), wall_s)
             self._idle.append(slot.actor)
             return outcome
-        if self._timeout_s is not None and wall_s > self._timeout_s:
+        if self._timeout_s is not None and slot.started is not None and wall_s > self._timeout_s:
             self._ray.kill(slot.actor)
             message = f"took over {self._timeout_s:g} s and was stopped"
             return Outcome(slot.job.key, Failure("batch.timeout", message, may_pass=True), wall_s)
@@ -131,6 +136,10 @@ class _Actor:
     def __init__(self, make_worker: MakeWorker) -> None:
         self._make_worker = make_worker
         self._cache: dict[str, Worker] = {}
+
+    def is_up(self) -> bool:
+        """Answers when the process has started."""
+        return True
 
     def run(self, job: Job, folder: Path) -> Outcome:
         """Render a job into a folder that both machines see."""
