@@ -31,7 +31,7 @@ STYLE: Final = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; }
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
-table { border-collapse: collapse; width: 100%; }
+table { border-collapse: collapse; min-width: 24rem; }
 th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; } th { font-weight: 600; }
 .done { color: #2a7d3f; } .failed { color: #b3372f; } .quarantined { color: #b36b00; }
@@ -108,8 +108,8 @@ def _page(store: Store, records: Sequence[JobRecord]) -> str:
         f"<h1>Batch run: {html.escape(store.root.name)}</h1>",
         f"<p>{len(records)} jobs: {parts or 'none yet'}</p><div class=bar>{bar}</div>",
         _errors_section(records),
-        _stages_section([record for record in records if record.state == "done"]),
         _jobs_section(store, records),
+        _stages_section([record for record in records if record.state == "done"]),
     ]
     head = f"<meta charset=utf-8><meta name=viewport content='width=device-width'><title>Batch run</title><style>{STYLE}</style>"
     return f"<!doctype html><html lang=en><head>{head}</head><body>{''.join(sections)}</body></html>\n"

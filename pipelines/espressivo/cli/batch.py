@@ -47,7 +47,7 @@ def validate(
         raise typer.Exit(2 if mistakes else 0)
     _refuse(mistakes, manifest)
     kinds = Counter(job.spec.kind for job in jobs)
-    print_table(f"{len(jobs)} jobs, no mistakes", ("kind", "jobs"), [(kind, str(n)) for kind, n in sorted(kinds.items())])
+    typer.echo(f"{len(jobs)} jobs, no mistakes: " + ", ".join(f"{n} {kind}" for kind, n in sorted(kinds.items())))
 
 
 @app.command(
@@ -123,7 +123,7 @@ def status(folder: FolderArgument, as_json: JsonOption = False) -> None:
         rows = [{"name": r.name, "state": r.state, "code": r.code, "message": r.message} for r in troubled]
         print_json({"states": dict(states), "troubled": rows, "report": report.as_posix()})
         return
-    print_table(f"{len(records)} jobs", ("state", "jobs"), [(state, str(n)) for state, n in sorted(states.items())])
+    typer.echo(f"{len(records)} jobs: " + (", ".join(f"{n} {state}" for state, n in sorted(states.items())) or "none yet"))
     if troubled:
         rows_shown = [(r.name, r.code or "", (r.message or "")[:80]) for r in troubled[:SHOWN_MISTAKES]]
         print_table("Not done", ("job", "code", "message"), rows_shown)
@@ -256,10 +256,9 @@ def _show_summary(summary: BatchSummary, report: Path, *, as_json: bool) -> None
             }
         )
         return
-    rows = [("done before", str(summary.num_cached)), ("failed before", str(summary.num_skipped))]
-    rows += [(state, str(count)) for state, count in sorted(summary.states.items())]
-    title = f"{summary.num_jobs} jobs in {summary.wall_s:.1f} s" + (", interrupted" if summary.interrupted else "")
-    print_table(title, ("state", "jobs"), rows)
+    counts = [*sorted(summary.states.items()), ("done before", summary.num_cached), ("failed before", summary.num_skipped)]
+    told = ", ".join(f"{count} {state}" for state, count in counts if count) or "nothing to do"
+    typer.echo(f"{'Interrupted: ' if summary.interrupted else ''}{summary.num_jobs} jobs in {summary.wall_s:.1f} s: {told}")
     if summary.codes:
         print_table("Errors", ("code", "jobs"), [(code, str(count)) for code, count in summary.codes.most_common()])
     typer.echo(f"Report: {report}")
