@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,9 +13,12 @@ from espressivo.music.harmony import SectionHarmony, voice_chords
 from espressivo.music.melody import chord_at, metrical_weight
 from espressivo.music.score import ChordSpan
 
-__all__ = ["PATTERNS", "accompany", "bass_line", "counter_line", "pad_layer", "percussion_line"]
+__all__ = ["PATTERNS", "accompany", "bass_line", "counter_line", "octaves", "pad_layer", "percussion_line"]
 
-BASS_LOW, BASS_HIGH = 31, 50
+BASS_LOW, BASS_HIGH = 34, 52
+MENACING_LOW, CLEAR_LOW = 40, 48
+"""Lowest notes of chords: below C3 close chords turn to mud, which only threatening music wants."""
+BROKEN_STYLES = {"arpeggio", "alberti", "ostinato"}
 Hit = tuple[int, int, tuple[int, ...]]
 """Start and length in sixteenths of the bar, and the voices (0 = lowest) that sound."""
 
@@ -113,9 +116,11 @@ def accompany(
     """
     notes: list[DraftNote] = []
     owed = 0.0
-    liking = np.arange(len(styles)) + 1.5 * random.random(len(styles))
+    # Calm music breaks its chords, agitated music strikes them: on EMOPIA single notes are the second mark of low arousal.
+    struck = np.array([style not in BROKEN_STYLES for style in styles], float)
+    liking = np.arange(len(styles)) + 1.5 * random.random(len(styles)) - 4.0 * section.moment.arousal * struck
     ordered = [styles[index] for index in np.argsort(liking)]
-    voicings = {count: voice_chords(harmony.chords, count, max(ceiling - 21, 36), max(ceiling, 57)) for count in (1, 2, 3, 4)}
+    voicings = {count: voice_chords(harmony.chords, count, *_range(section, ceiling)) for count in (1, 2, 3, 4)}
     for phrase in section.phrases:
         beat_places = 2 * section.beat_eighths
         figure = _figure_for(phrase, ordered, budgets, beat_places)
@@ -127,14 +132,27 @@ def accompany(
             owed -= chosen.num_notes(bar, beat_places)
             owed = float(np.clip(owed, -6.0, 6.0))
             played = _realise(chosen, bar, beat_places, harmony.chords, voicings[chosen.num_voices])
-            notes += _with_gaps(played, 0.4 * max(bar.moment.irregularity - 0.2, 0.0), random)
+            notes += _stumbling(played, bar.moment.irregularity, random)
     return notes
 
 
-def _with_gaps(notes: list[DraftNote], share: float, random: np.random.Generator) -> list[DraftNote]:
-    """Some hits fall silent: irregular music stumbles (Juslin & Laukka 2003: pauses and jerks for fear)."""
-    silent = {tick for tick in sorted({note.start_tick for note in notes}) if random.random() < share}
-    return [note for note in notes if note.start_tick not in silent]
+def _stumbling(notes: list[DraftNote], irregularity: float, random: np.random.Generator) -> list[DraftNote]:
+    """Irregular music loses hits and strikes others late (Juslin & Laukka 2003: pauses and jerks for fear)."""
+    fate = {tick: random.random(2) for tick in sorted({note.start_tick for note in notes})}
+    lost, late = 0.5 * max(irregularity - 0.2, 0.0), 0.5 * irregularity
+    kept = [note for note in notes if fate[note.start_tick][0] >= lost]
+    return [
+        replace(note, start_tick=note.start_tick + SIXTEENTH, duration_ticks=note.duration_ticks - SIXTEENTH)
+        if fate[note.start_tick][1] < late and note.duration_ticks > SIXTEENTH
+        else note
+        for note in kept
+    ]
+
+
+def _range(section: FormSection, ceiling: int) -> tuple[int, int]:
+    menacing = section.moment.valence < -0.2 and section.moment.arousal > 0.3
+    low = max(ceiling - 22, MENACING_LOW if menacing else CLEAR_LOW)
+    return low, max(ceiling, low + 17)
 
 
 def _figure_for(phrase: Phrase, styles: list[str], budgets: dict[int, float], beat_places: int) -> _Figure:
@@ -196,7 +214,7 @@ def bass_line(section: FormSection, harmony: SectionHarmony, lowest_melody: int)
     """Roots, with fifths and pulses as arousal rises; the bass moves by the nearest octave."""
     notes: list[DraftNote] = []
     high = min(BASS_HIGH, lowest_melody - 5)
-    pitch = BASS_LOW + 6
+    pitch = BASS_LOW + 7
     for bar in section.bars:
         places = 2 * bar.length_eighths
         for start, length, is_fifth in _bass_rhythm(bar, section.beat_eighths * 2):
@@ -246,11 +264,18 @@ def _split_at_chords(notes: list[DraftNote], chords: tuple[ChordSpan, ...]) -> l
     return result
 
 
+def octaves(notes: list[DraftNote], arousal: float, *, upwards: bool) -> list[DraftNote]:
+    """Octave doublings of stressed notes, the more the higher the arousal: on EMOPIA octaves are a mark of high arousal."""
+    threshold = 4.4 - 3.2 * arousal
+    shift = 12 if upwards else -12
+    return [replace(note, pitch=note.pitch + shift, weight=note.weight - 2.0) for note in notes if note.weight >= threshold]
+
+
 def pad_layer(harmony: SectionHarmony, num_voices: int, ceiling: int) -> list[DraftNote]:
     """Held chords in smooth voicings; tones that two chords share are tied over."""
     held: dict[int, tuple[int, int]] = {}
     notes: list[DraftNote] = []
-    voicings = voice_chords(harmony.chords, num_voices, max(ceiling - 20, 43), max(ceiling, 64))
+    voicings = voice_chords(harmony.chords, num_voices, max(ceiling - 20, CLEAR_LOW), max(ceiling, 67))
     for span, voicing in zip(harmony.chords, voicings, strict=True):
         for pitch in [pitch for pitch in held if pitch not in voicing]:
             start, end = held.pop(pitch)

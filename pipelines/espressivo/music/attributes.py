@@ -52,11 +52,16 @@ class NoteTable:
 
     @classmethod
     def of_score(cls, score: Score, start_tick: int = 0, end_tick: int | None = None) -> NoteTable:
-        """Notes that begin between two ticks; drums are left out."""
-        end_tick = score.end_tick if end_tick is None else end_tick
-        notes = [note for note in score.notes_between(start_tick, end_tick) if not score.parts[note.part].is_drum]
+        """Notes that begin between two ticks, as long as they sound (with pedal); drums are left out."""
+        limit = score.end_tick if end_tick is None else end_tick
+        chosen = [
+            (note, end)
+            for note, end in zip(score.notes, score.sounding_ends(), strict=True)
+            if start_tick <= note.start_tick < limit and not score.parts[note.part].is_drum
+        ]
+        notes = [note for note, _ in chosen]
         start = np.array([score.seconds(note.start_tick) for note in notes], float)
-        end = np.array([score.seconds(note.end_tick) for note in notes], float)
+        end = np.array([score.seconds(end) for _, end in chosen], float)
         pitch = np.array([note.pitch for note in notes], np.int64)
         return cls.of_columns(start, end - start, pitch, np.array([note.velocity for note in notes], np.int64))
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from espressivo.emotion.plan import EmotionPlan
 from espressivo.errors import SettingError
-from espressivo.music.accompaniment import accompany, bass_line, counter_line, pad_layer, percussion_line
+from espressivo.music.accompaniment import accompany, bass_line, counter_line, octaves, pad_layer, percussion_line
 from espressivo.music.draft import DraftNote
 from espressivo.music.form import Form, FormSection, lay_out
 from espressivo.music.harmony import SectionHarmony, harmonise, voice_chords
@@ -108,10 +108,12 @@ def _fixed_layers(
     section: FormSection, harmony: SectionHarmony, palette: Palette, melody: list[DraftNote], lowest: int, *, is_last: bool
 ) -> list[DraftNote]:
     num_notes = section.moment.density_nps * (section.end_s - section.start_s)
-    notes: list[DraftNote] = bass_line(section, harmony, lowest)
+    bass = bass_line(section, harmony, lowest)
+    arousal = section.moment.arousal
+    notes = bass + octaves(bass, arousal, upwards=False) + octaves(melody, arousal, upwards=True)
     if "pad" in palette.parts:
         layers = [pad_layer(harmony, voices, max(lowest - 1, 62)) for voices in (3, 2, 1)]
-        share = PAD_SHARE + PAD_SHARE_PER_AROUSAL * section.moment.arousal
+        share = PAD_SHARE + PAD_SHARE_PER_AROUSAL * arousal
         notes += next((layer for layer in layers if len(layer) <= share * num_notes + 1), [])
     if "counter" in palette.parts:
         notes += counter_line(melody, section, harmony)[: round(COUNTER_SHARE * num_notes)]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from espressivo.music.draft import DraftNote
 from espressivo.music.form import Bar, FormSection
-from espressivo.music.score import TICKS_PER_QUARTER, ChordSpan, Control, Note
+from espressivo.music.score import SUSTAIN_PEDAL, TICKS_PER_QUARTER, ChordSpan, Control, Note
 from espressivo.music.settings import MusicSettings
 
 __all__ = ["Performer", "resolve_overlaps"]
@@ -20,10 +20,9 @@ ROLE_LEVEL = {"melody": 8.0, "counter": 1.0, "bass": 0.0, "accompaniment": -3.0,
 SECTION_ACCENT = 9.0
 """What begins a section is struck: the border is to be heard where the face changes."""
 SUSTAINING_ROLES = {"pad", "percussion"}
-PEDAL = 64
-PEDAL_ARTICULATION = 0.82
+PEDAL_ARTICULATION = 0.5
 """From this articulation on a piano is played with pedal."""
-MAX_SHIFT_S = 0.04
+MAX_SHIFT_S = 0.07
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ class Performer:
         ticks = np.zeros(len(drafts))
         for index, (note, bar) in enumerate(zip(drafts, bars, strict=True)):
             ticks_per_s = (bar.end_tick - bar.start_tick) / bar.duration_s
-            deviation_s = 0.004 + 0.012 * bar.moment.irregularity
+            deviation_s = 0.004 + 0.03 * bar.moment.irregularity
             shift_s = scale * float(self.random.normal(0.0, deviation_s))
             if note.role == "melody":
                 shift_s -= 0.008 * scale  # a soloist's melody lead (Goebl 2001 measured some 10 to 30 ms)
@@ -110,7 +109,7 @@ class Performer:
         for span in chords:
             down = min(span.start_tick + TICKS_PER_QUARTER // 8, span.end_tick - 1)
             for part in parts:
-                controls += [Control(down, part, PEDAL, 127), Control(span.end_tick, part, PEDAL, 0)]
+                controls += [Control(down, part, SUSTAIN_PEDAL, 127), Control(span.end_tick, part, SUSTAIN_PEDAL, 0)]
         return controls
 
 

@@ -31,6 +31,7 @@ __all__ = [
 
 TICKS_PER_QUARTER = 480
 MAX_MICROSECONDS_PER_QUARTER = 2**24 - 1
+SUSTAIN_PEDAL, PEDAL_DOWN = 64, 64
 AI_MARK = "AI-generated music, made with espressivo"
 """Text meta event at tick 0 of every MIDI file that is written."""
 
@@ -268,6 +269,27 @@ class Score:
     def key_at(self, tick: int) -> Key:
         """Key in force at a tick."""
         return self.keys[max(bisect_right([change.tick for change in self.keys], tick) - 1, 0)].key
+
+    def sounding_ends(self) -> tuple[int, ...]:
+        """Where each note stops sounding: at its end, or where the pedal comes up or the same pitch is struck again."""
+        pedals: dict[int, list[tuple[int, int]]] = {index: [] for index in range(len(self.parts))}
+        for control in self.controls:
+            if control.number == SUSTAIN_PEDAL:
+                pedals[control.part].append((control.tick, control.value))
+        struck: dict[tuple[int, int], int] = {}
+        ends = []
+        for note in reversed(self.notes):
+            held = self._released(pedals[note.part], note.end_tick)
+            again = struck.get((note.part, note.pitch), self.end_tick)
+            ends.append(max(min(held, again), note.end_tick))
+            struck[note.part, note.pitch] = note.start_tick
+        return tuple(reversed(ends))
+
+    def _released(self, pedal: list[tuple[int, int]], tick: int) -> int:
+        place = bisect_right(pedal, (tick, 127))
+        if place == 0 or pedal[place - 1][1] < PEDAL_DOWN:
+            return tick
+        return next((later for later, value in pedal[place:] if value < PEDAL_DOWN), self.end_tick)
 
     def notes_between(self, start_tick: int, end_tick: int) -> tuple[Note, ...]:
         """Notes that begin in ``[start_tick, end_tick)``."""

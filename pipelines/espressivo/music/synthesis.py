@@ -5,7 +5,6 @@ symusic's synthesiser ignores velocity and pedal and cuts notes short, so the so
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import defaultdict
 from pathlib import Path
 
@@ -26,8 +25,6 @@ __all__ = ["MAX_NOTES", "TARGET_LUFS", "synthesise"]
 MAX_NOTES = 50_000
 MAX_DURATION_S = 1800.0
 TARGET_LUFS = -16.0
-SUSTAIN_PEDAL = 64
-PEDAL_DOWN = 64
 FADE_S = 0.35
 REFERENCE_LEVEL = 0.05
 MIN_LEVEL = 0.003
@@ -94,29 +91,12 @@ def _check(score: Score, sample_rate_hz: int, reverb: float) -> None:
 
 
 def _played_notes(score: Score) -> dict[int, list[PlayedNote]]:
-    """Notes by part in seconds, held by the pedal where it is down, until the same pitch is struck again."""
-    pedals: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for control in score.controls:
-        if control.number == SUSTAIN_PEDAL:
-            pedals[control.part].append((control.tick, control.value))
-    following: dict[tuple[int, int], int] = {}
+    """Notes by part in seconds, held by the pedal where it is down."""
     played: dict[int, list[PlayedNote]] = defaultdict(list)
-    for note in reversed(score.notes):
-        end = _released(pedals[note.part], note.end_tick, score.end_tick)
-        end = min(end, following.get((note.part, note.pitch), score.end_tick))
-        following[note.part, note.pitch] = note.start_tick
+    for note, end_tick in zip(score.notes, score.sounding_ends(), strict=True):
         start_s = score.seconds(note.start_tick)
-        duration_s = score.seconds(max(end, note.end_tick)) - start_s
-        played[note.part].append(PlayedNote(start_s, duration_s, note.pitch, note.velocity))
-    return {part: notes[::-1] for part, notes in played.items()}
-
-
-def _released(pedal: list[tuple[int, int]], end_tick: int, limit: int) -> int:
-    """Where a note let go at ``end_tick`` stops sounding."""
-    place = bisect_left(pedal, (end_tick, 128))
-    if place == 0 or pedal[place - 1][1] < PEDAL_DOWN:
-        return end_tick
-    return next((tick for tick, value in pedal[place:] if value < PEDAL_DOWN), limit)
+        played[note.part].append(PlayedNote(start_s, score.seconds(end_tick) - start_s, note.pitch, note.velocity))
+    return played
 
 
 def _pan_and_volume(pan: int, volume: int) -> NDArray[np.float32]:
