@@ -164,7 +164,8 @@ class MorphableHead:
         self, shape: NDArray[np.float32], eye_centres: NDArray[np.float32], expression: NDArray[np.floating]
     ) -> NDArray[np.float32]:
         """Like :meth:`vertices`, for an identity whose ``(V, 3)`` shape and ``(2, 3)`` eye centres are at hand."""
-        posed = shape + np.tensordot(np.asarray(expression, np.float32), self.expression, 1)
+        active = np.flatnonzero(expression)
+        posed = shape + np.tensordot(np.asarray(expression, np.float32)[active], self.expression[active], 1)
         for side, (eye, (yaw_rad, pitch_rad)) in enumerate(zip(self.eye_vertices, gaze_angles(expression), strict=True)):
             turn = rotation_matrix(pitch_rad, yaw_rad, 0.0).astype(np.float32)
             posed[eye] = (shape[eye] - eye_centres[side]) @ turn.T + eye_centres[side]

@@ -91,7 +91,7 @@ def _side_folds(side: str, lit: int, m: Mapping[str, int]) -> list[Fold]:
         # Between the brows.
         Fold(((m["brow_inner_top"], 9, 0.42), (m["brow_inner"], 8, 0.5)), {f"browDown{side}": 0.9}, 0.17, 0.09),
         # From the wing of the nose past the corner of the mouth.
-        Fold((m["nose_wing"], m["fold_1"], m["fold_2"], m["fold_3"]), smile, 0.12, 0.13, lit),
+        Fold((m["nose_wing"], m["fold_1"], *_beside_mouth(m)), smile, 0.10, 0.15, lit),
         # Crow's feet.
         *(
             Fold(((corner, m["temple"], 0.22), (corner, end, part)), squint, 0.10, 0.05)
@@ -106,15 +106,20 @@ def _side_folds(side: str, lit: int, m: Mapping[str, int]) -> list[Fold]:
     ]
 
 
+def _beside_mouth(m: Mapping[str, int]) -> tuple[Point, ...]:
+    corner = m["lip_corner"]
+    return (m["fold_2"], m["fold_3"], 0.15), (m["fold_3"], corner, 0.4), (m["fold_4"], corner, 0.45)
+
+
 RIGHT_MARKS = {
-    "brow_inner_top": 107, "brow_inner": 55, "nose_wing": 129, "fold_1": 203, "fold_2": 206, "fold_3": 216, "eye_corner": 33,
-    "temple": 127, "temple_up": 139, "temple_down": 234, "under_1": 232, "under_2": 231, "under_3": 230, "under_4": 229,
-    "eye_inner": 133, "nose_side": 114, "lip_corner": 61, "marionette": 106,
+    "brow_inner_top": 107, "brow_inner": 55, "nose_wing": 129, "fold_1": 203, "fold_2": 206, "fold_3": 216, "fold_4": 212,
+    "eye_corner": 33, "temple": 127, "temple_up": 139, "temple_down": 234, "under_1": 232, "under_2": 231, "under_3": 230,
+    "under_4": 229, "eye_inner": 133, "nose_side": 114, "lip_corner": 61, "marionette": 106,
 }  # fmt: skip
 LEFT_MARKS = {
-    "brow_inner_top": 336, "brow_inner": 285, "nose_wing": 358, "fold_1": 423, "fold_2": 426, "fold_3": 436, "eye_corner": 263,
-    "temple": 356, "temple_up": 368, "temple_down": 454, "under_1": 452, "under_2": 451, "under_3": 450, "under_4": 449,
-    "eye_inner": 362, "nose_side": 343, "lip_corner": 291, "marionette": 335,
+    "brow_inner_top": 336, "brow_inner": 285, "nose_wing": 358, "fold_1": 423, "fold_2": 426, "fold_3": 436, "fold_4": 432,
+    "eye_corner": 263, "temple": 356, "temple_up": 368, "temple_down": 454, "under_1": 452, "under_2": 451, "under_3": 450,
+    "under_4": 449, "eye_inner": 362, "nose_side": 343, "lip_corner": 291, "marionette": 335,
 }  # fmt: skip
 CHIN = Fold(
     (204, (201, 18, 0.4), (200, 18, 0.55), (421, 18, 0.4), 424),

@@ -74,7 +74,7 @@ def mouth_palette(image: Image, fit: HeadFit) -> MouthPalette:
     rose = 0.4 * lip / max(float(lip.mean()), 1.0) + 0.6 * ROSE
     base = 0.55 * lip.mean() + 0.35 * cheek.mean()
     tissue = np.zeros((len(Tissue), 3), np.float32)
-    tissue[Tissue.TEETH] = ENAMEL * cast * level * 0.9
+    tissue[Tissue.TEETH] = ENAMEL * cast * level * 0.95
     tissue[Tissue.GUM] = rose * base * 0.95
     tissue[Tissue.TONGUE] = rose * base * 1.55
     tissue[Tissue.SKIN] = (0.4 * rose + 0.6 * DARK_RED) * base * 0.5
@@ -85,7 +85,7 @@ def mouth_palette(image: Image, fit: HeadFit) -> MouthPalette:
         bright = seen[seen.mean(axis=1) >= np.percentile(seen.mean(axis=1), 60)].mean(axis=0)
         if bright.mean() > 0.6 * level:
             tissue[Tissue.TEETH] = 0.3 * tissue[Tissue.TEETH] + 0.7 * bright * 1.12
-    brightness = float(np.clip(cheek.mean() / 150 * 34, 8, 40))
+    brightness = float(np.clip(cheek.mean() / 150 * 26, 6, 30))
     return MouthPalette(tissue, lip, lip_gaps(fit, points), brightness, points[:, :2], shown, region)
 
 
@@ -225,9 +225,9 @@ def _shade(view: _View, palette: MouthPalette) -> Float:
 def _shadow_of_lips(alpha: Float, unit: float) -> Float:
     """The lips shade what lies behind them, the upper one more; a narrow opening lets in little light."""
     inside = (alpha > 0.5).astype(np.float32)
-    soft = blur(inside, 0.16 * unit)
+    soft = blur(inside, 0.2 * unit)
     lowered = np.array([[1, 0, 0], [0, 1, 0.14 * unit]], np.float32)
     from_above = np.asarray(cv2.warpAffine(soft, lowered, soft.shape[::-1]), np.float32)
     opening = smoothstep(blur(inside, 0.5 * unit), 0.0, 0.5)
-    shadow: Float = (0.5 + 0.5 * smoothstep(np.minimum(soft, from_above), 0.1, 0.75)) * (0.6 + 0.4 * opening)
+    shadow: Float = (0.48 + 0.52 * smoothstep(np.minimum(soft, from_above), 0.1, 0.75)) * (0.72 + 0.28 * opening)
     return shadow

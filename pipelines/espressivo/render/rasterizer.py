@@ -13,7 +13,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EMPTY", "Raster", "interpolate", "mark_jumps", "rasterize", "scale_colours", "vertex_normals"]
+__all__ = ["EMPTY", "Raster", "add_outside", "interpolate", "mark_jumps", "rasterize", "scale_colours", "vertex_normals"]
 
 EMPTY = np.float32(-1e9)
 """Depth where nothing was drawn."""
@@ -27,7 +27,11 @@ _compiled = partial(numba.njit, nogil=True, cache=True, fastmath={"nsz", "arcp",
 
 @_compiled()
 def _fill(
-    points: NDArray[np.float32], triangles: NDArray[np.int32], index: NDArray[np.int32], depth: NDArray[np.float32]
+    points: NDArray[np.float32],
+    triangles: NDArray[np.int32],
+    index: NDArray[np.int32],
+    depth: NDArray[np.float32],
+    cull: bool,  # noqa: FBT001 - numba takes no keyword-only arguments
 ) -> None:
     height, width = index.shape
     for t in range(triangles.shape[0]):
@@ -36,7 +40,7 @@ def _fill(
         x1, y1, z1 = points[b, 0] - x0, points[b, 1] - y0, points[b, 2] - z0
         x2, y2, z2 = points[c, 0] - x0, points[c, 1] - y0, points[c, 2] - z0
         area = x1 * y2 - x2 * y1
-        if abs(area) < _SLIVER:
+        if abs(area) < _SLIVER or (cull and area > 0):
             continue
         inverse = np.float32(1.0) / area
         left = max(math.ceil(x0 + min(np.float32(0), x1, x2)), 0)
@@ -81,6 +85,48 @@ def _interpolate(
             w0 = np.float32(1.0) - w1 - w2
             for k in range(values.shape[1]):
                 out[y, x, k] = w0 * values[a, k] + w1 * values[b, k] + w2 * values[c, k]
+
+
+@_compiled()
+def _offsets(
+    points: NDArray[np.float32],
+    triangles: NDArray[np.int32],
+    index: NDArray[np.int32],
+    values: NDArray[np.float32],
+    grid: NDArray[np.float32],
+    offset: NDArray[np.float32],
+    trust: NDArray[np.float32],
+    light: NDArray[np.float32],
+) -> None:
+    height, width = index.shape
+    for y in range(height):
+        for x in range(width):
+            t = index[y, x]
+            if t < 0:
+                continue
+            a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+            x0, y0 = points[a, 0], points[a, 1]
+            x1, y1 = points[b, 0] - x0, points[b, 1] - y0
+            x2, y2 = points[c, 0] - x0, points[c, 1] - y0
+            inverse = np.float32(1.0) / (x1 * y2 - x2 * y1)
+            dx, dy = np.float32(x) - x0, np.float32(y) - y0
+            w1 = (dx * y2 - x2 * dy) * inverse
+            w2 = (x1 * dy - dx * y1) * inverse
+            w0 = np.float32(1.0) - w1 - w2
+            weight = w0 * values[a, 2] + w1 * values[b, 2] + w2 * values[c, 2]
+            trust[y, x] = weight
+            offset[y, x, 0] = (w0 * values[a, 0] + w1 * values[b, 0] + w2 * values[c, 0] - grid[y, x, 0]) * weight
+            offset[y, x, 1] = (w0 * values[a, 1] + w1 * values[b, 1] + w2 * values[c, 1] - grid[y, x, 1]) * weight
+            light[y, x] += (w0 * values[a, 3] + w1 * values[b, 3] + w2 * values[c, 3] - np.float32(1.0)) * weight
+
+
+@_compiled()
+def _add_outside(offset: NDArray[np.float32], trust: NDArray[np.float32], outside: NDArray[np.float32]) -> None:
+    for y in range(trust.shape[0]):
+        for x in range(trust.shape[1]):
+            rest = np.float32(1.0) - trust[y, x]
+            outside[y, x, 0] = offset[y, x, 0] + outside[y, x, 0] * rest
+            outside[y, x, 1] = offset[y, x, 1] + outside[y, x, 1] * rest
 
 
 @_compiled()
@@ -147,8 +193,22 @@ class Raster:
         """``(H, W, K)`` of per-vertex values ``(V, K)``; zero where nothing was drawn."""
         return interpolate(self._points, self._triangles, self.index, values)
 
+    def offsets(self, values: NDArray[np.float32], grid: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+        """What a warp needs of per-vertex ``(V, 4)`` place x, place y, trust, light.
 
-def rasterize(points: NDArray[np.float32], triangles: NDArray[np.int32], height: int, width: int) -> Raster:
+        Returns:
+            ``(H, W, 2)`` place minus ``grid``, times trust; ``(H, W)`` trust, 0 where nothing was drawn; ``(H, W)`` light, 1
+            where nothing was drawn or trusted.
+        """
+        offset, trust = np.zeros((*self.index.shape, 2), np.float32), np.zeros(self.index.shape, np.float32)
+        light = np.ones(self.index.shape, np.float32)
+        _offsets(self._points, self._triangles, self.index, np.ascontiguousarray(values, np.float32), grid, offset, trust, light)
+        return offset, trust, light
+
+
+def rasterize(
+    points: NDArray[np.float32], triangles: NDArray[np.int32], height: int, width: int, *, cull: bool = False
+) -> Raster:
     """Draw triangles, the nearest wins.
 
     Args:
@@ -156,11 +216,12 @@ def rasterize(points: NDArray[np.float32], triangles: NDArray[np.int32], height:
         triangles: ``(T, 3)`` int32.
         height: Rows of the result.
         width: Columns of the result.
+        cull: Leave out triangles whose corners run clockwise in space as the viewer sees them: the far side of a closed surface.
     """
     points = np.ascontiguousarray(points, np.float32)
     index = np.full((height, width), -1, np.int32)
     depth = np.full((height, width), EMPTY, np.float32)
-    _fill(points, triangles, index, depth)
+    _fill(points, triangles, index, depth, cull)
     return Raster(points, triangles, index, depth)
 
 
@@ -178,6 +239,12 @@ def vertex_normals(vertices: NDArray[np.float32], triangles: NDArray[np.int32]) 
     out = np.zeros((len(vertices), 3), np.float32)
     _normals(np.ascontiguousarray(vertices, np.float32), triangles, out)
     return out
+
+
+def add_outside(offset: NDArray[np.float32], trust: NDArray[np.float32], outside: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``offset + outside * (1 - trust)`` of ``(H, W, 2)`` maps; overwrites ``outside`` and returns it."""
+    _add_outside(offset, trust, outside)
+    return outside
 
 
 def mark_jumps(places: NDArray[np.float32], limit_px: float) -> NDArray[np.float32] | None:

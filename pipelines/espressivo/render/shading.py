@@ -7,7 +7,7 @@ deepen what the photograph has there already, so old skin folds more than young 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,7 @@ OWN_DETAIL: Final = 0.9
 OWN_DETAIL_RANGE: Final = (-0.16, 0.10)
 # Relief of skin (deviation of its fine structure, part of its brightness) of smooth and of deeply lined faces; measured by eye.
 SMOOTH_SKIN, LINED_SKIN = 0.012, 0.045
-YOUNG, OLD = 0.7, 1.25
+YOUNG, OLD = 0.6, 1.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,13 +57,9 @@ class PortraitLight:
 
     def change(self, topology: HeadTopology, points: Float) -> Float:
         """``(V,)`` factor of the light when the vertices are at ``points``."""
-        now = self._of(_normals(topology, points))
+        now = _brightness(self.ambient, self.direction, _normals(topology, points))
         factor: Float = 1 + np.float32(RELIGHT) * (np.clip(now / self.at_rest, *RELIGHT_RANGE) - 1)
         return factor
-
-    def _of(self, normals: Float) -> Float:
-        lit: Float = np.maximum(np.float32(self.ambient) + normals @ self.direction, np.float32(DARKEST))
-        return lit
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,10 +95,13 @@ def portrait_light(image: Image, fit: HeadFit, topology: HeadTopology, trust: Fl
     design = np.concatenate([np.ones((len(brightness), 1)), normals[usable]], axis=1)
     ridge = np.diag([0.0, 1, 1, 1]) * 0.02 * len(brightness)
     ambient, *direction = np.linalg.solve(design.T @ design + ridge, design.T @ np.clip(brightness, 0.3, 2.0))
-    light = PortraitLight(
-        float(ambient), np.array(direction, np.float32) + np.array([0, SKY, 0], np.float32), np.ones(1, np.float32)
-    )
-    return PortraitLight(light.ambient, light.direction, light._of(normals))
+    towards = np.array(direction, np.float32) + np.array([0, SKY, 0], np.float32)
+    return PortraitLight(float(ambient), towards, _brightness(float(ambient), towards, normals))
+
+
+def _brightness(ambient: float, direction: Float, normals: Float) -> Float:
+    lit: Float = np.maximum(np.float32(ambient) + normals @ direction, np.float32(DARKEST))
+    return lit
 
 
 def fold_maps(image: Image, fit: HeadFit) -> tuple[FoldMap, ...]:
@@ -120,7 +119,8 @@ def fold_maps(image: Image, fit: HeadFit) -> tuple[FoldMap, ...]:
 def _relief(image: Image, fit: HeadFit, fold: Fold, line: NDArray[np.floating], region: Region, strength: float) -> Float:
     step = max(1.0, fit.scale / FOLD_SCALE)
     grid = region.grid(step)
-    distance, nearest = cKDTree(line).query(grid.reshape(-1, 2))
+    found: tuple[Any, Any] = cKDTree(line).query(grid.reshape(-1, 2))
+    distance, nearest = found
     tangent = np.gradient(line, axis=0)
     tangent /= np.linalg.norm(tangent, axis=1, keepdims=True) + 1e-9
     away = grid.reshape(-1, 2) - line[nearest]

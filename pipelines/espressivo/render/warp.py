@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from espressivo.face.landmark_groups import FACE_OVAL
 from espressivo.render.fitting import HeadFit, RigidMotion, lip_gaps
 from espressivo.render.imaging import AREA, LINEAR, blur, pull_push, resize, sample, smoothstep
-from espressivo.render.rasterizer import EMPTY, rasterize, vertex_normals
+from espressivo.render.rasterizer import EMPTY, add_outside, rasterize, vertex_normals
 from espressivo.render.regions import Region
 from espressivo.render.topology import HeadTopology
 
@@ -70,13 +70,10 @@ class PhotoWarp:
         for eye in fit.head.eye_vertices:  # lids never lose against the eyeball
             drawn[eye, 2] -= LID_BEFORE_EYE * fit.scale
         height, width = self.work_grid.shape[:2]
-        raster = rasterize(_to_cells(drawn, self.region, width, height), self.triangles, height, width)
-        seen = raster.interpolate(values)
-        trust = np.ascontiguousarray(seen[..., 2])
-        trusted = (seen[..., :2] - self.work_grid) * trust[..., None]
-        outer = self._outside(trusted, trust, motion)
-        offset = trusted + resize(outer, (width, height), LINEAR) * (1 - trust[..., None])
-        light = 1 + (seen[..., 3] - 1) * trust
+        raster = rasterize(_to_cells(drawn, self.region, width, height), self.triangles, height, width, cull=True)
+        trusted, trust, light = raster.offsets(values, self.work_grid)
+        outer = resize(self._outside(trusted, trust, motion), (width, height), LINEAR)
+        offset = add_outside(trusted, trust, outer)
         size = (self.region.width, self.region.height)
         return WarpField(self.full_grid + resize(offset, size, LINEAR), resize(light, size, LINEAR))
 
