@@ -24,7 +24,7 @@ from espressivo.media.video import encode_video
 from espressivo.motion.procedural import ProceduralMotion
 from espressivo.progress import CancelToken, ProgressCallback, StageTimer
 from espressivo.provenance import Provenance, describe_run
-from espressivo.render.renderer import PortraitRenderer, prepare_portrait
+from espressivo.render.renderer import FittedPortrait, PortraitRenderer, prepare_portrait
 from espressivo.seeds import HasInitialSeed, child_seed, resolve_seed
 from espressivo.settings import TalkSettings
 from espressivo.speech.analysis import SpeechAnalysis, analyse_speech
@@ -45,6 +45,7 @@ class TalkingHeadPipelineOutput:
     Attributes:
         plan: The chain of thought that was acted out; ``None`` where a track was replayed without one.
         track: The performance.
+        portrait: The portrait as it was fitted, to draw more from.
         frames: RGB frames ``(H, W, 3)`` uint8 with ``output_type="frames"``, made as they are asked for.
         video_path: The finished file with ``output_type="mp4"``.
         speech: The speech as it was heard, ``None`` without speech.
@@ -55,6 +56,7 @@ class TalkingHeadPipelineOutput:
 
     plan: EmotionPlan | None
     track: FacialActionTrack
+    portrait: FittedPortrait
     frames: Iterator[Frame] | None
     video_path: Path | None
     speech: AudioClip | None
@@ -218,7 +220,7 @@ class TalkingHeadPipeline:
             video_path = output_path
         if not return_dict:
             return video_path or frames, performed
-        return TalkingHeadPipelineOutput(thought, performed, frames, video_path, clip, seed, timer.seconds, provenance)
+        return TalkingHeadPipelineOutput(thought, performed, fitted, frames, video_path, clip, seed, timer.seconds, provenance)
 
     def _move(
         self,

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from espressivo.media.video import probe_video
-from espressivo.media.video_reader import read_frames
+from espressivo.media.video_reader import probe_video, read_frames
 
 __all__ = ["film_strip"]
 
