@@ -31,8 +31,8 @@ every file, together with the note that the file was generated. Deceiving people
 asks you to label such material visibly.
 
 ### Limits
-One face, seen from the front, at least 64 pixels high. Turns beyond some 15 degrees bend the picture. Lips follow English best, and
-best of all with a transcript.
+One face, seen from the front, at least 64 pixels high. Turns beyond some 15 degrees bend the picture. Lips follow English best,
+and best of all with a transcript.
 """
 CONSENT: Final = [
     ("my own likeness", "own_likeness"),
@@ -42,12 +42,6 @@ CONSENT: Final = [
 ]
 COMPARED: Final = ["joy", "sadness", "anger", "fear", "surprise", "disgust", "contempt", "awe"]
 STARTERS: Final = [
-    "joy turning to awe",
-    "I can't believe we won!",
-    "calm -> panic -> relief",
-    "joy:0.7+surprise:0.3",
-    "quiet sadness",
-]
     "joy turning to awe",
     "I can't believe we won!",
     "calm -> panic -> relief",

@@ -38,4 +38,5 @@ pipeline(
 def as_command(seed: float | None, settings: dict[str, Any]) -> str:
     """The same on the command line."""
     options = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in _changed(settings).items())
-    return f"espressivo talk --portrait portrait.png --speech speech.wav --plan plan.json {options} --seed {int(seed or 0)} -o talk.mp4"
+    inputs = "--portrait portrait.png --speech speech.wav --plan plan.json"
+    return f"espressivo talk {inputs} {options} --seed {int(seed or 0)} -o talk.mp4"
