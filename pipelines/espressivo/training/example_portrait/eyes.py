@@ -64,7 +64,7 @@ class Eyeball:
 
 
 def _iris(person: Person, spot: FloatArray, to_light: FloatArray) -> FloatArray:
-    """Colour ``(N, 3)`` of the iris at ``spot`` ``(N, 2)``, radii of the iris; lit through the cornea from ``to_light`` ``(2,)``."""
+    """Colour ``(N, 3)`` of the iris at ``spot`` ``(N, 2)``, radii of the iris; lit from ``to_light`` ``(2,)``."""
     radius, angle = np.hypot(spot[:, 0], spot[:, 1]), np.arctan2(spot[:, 1], spot[:, 0])
     circle = np.stack([np.cos(angle), np.sin(angle), 0.22 * radius], axis=1)
     fibres = fractal_noise(circle + 0.02 * fractal_noise(circle, 0.5)[:, None], 0.10, 3)

@@ -14,7 +14,7 @@ from espressivo.training.example_portrait.mesh import FloatArray, unit
 __all__ = ["FrontView", "eyebrows", "eyelashes", "lid_lines"]
 
 # Middle line of the person's left brow from nose to temple: x, y in cm from between the eyes.
-BROW_LINE = np.array([(1.15, 1.12), (1.9, 1.38), (2.8, 1.62), (3.7, 1.74), (4.4, 1.56), (5.0, 1.15)])
+BROW_LINE = np.array([(1.15, 1.05), (1.9, 1.33), (2.8, 1.60), (3.8, 1.76), (4.5, 1.62), (5.1, 1.30)])
 NUM_BROW_HAIRS = 850
 
 
@@ -99,13 +99,13 @@ def eyelashes(border: FloatArray, *, upper: bool, num: int, length_cm: float, rn
     fan = 2 * (outside - 0.42) * np.sign(root[:, 0])
     up = 1.0 if upper else -1.0
     away = unit(np.stack([0.55 * fan, np.full(num, 0.10 * up), np.full(num, 0.85)], axis=1))
-    curl = unit(np.stack([0.65 * fan, np.full(num, 1.0 * up), np.full(num, 0.25)], axis=1))
+    curl = unit(np.stack([0.65 * fan, np.full(num, 0.9 * up), np.full(num, 0.35)], axis=1))
     length = length_cm * (0.55 + 0.45 * np.sin(np.pi * np.clip(0.12 + 0.75 * outside, 0, 1))) * (0.75 + 0.4 * rng.random(num))
-    jitter = 0.13 * rng.normal(size=(num, 3))
+    jitter = 0.10 * rng.normal(size=(num, 3))
     along = np.linspace(0, 1, 10)[None, :, None]
     points = root[:, None] + length[:, None, None] * (
         along * unit(away + jitter)[:, None] * 0.55 + along**1.8 * unit(curl + jitter)[:, None] * 0.65
     )
-    points[..., 2] += 0.02
+    points[..., 2] += 0.13  # lids are as thick as that
     taper = np.clip(1 - along[0, :, 0] ** 1.6, 0.12, 1)
     return Strands(points, np.outer(np.full(num, 0.013 if upper else 0.008), taper), np.ones(num))

@@ -26,7 +26,7 @@ def below_neckline(points: FloatArray) -> FloatArray:
 def sweater(body: QuadMesh) -> tuple[FloatArray, IntArray]:
     """Vertices and triangles of the cloth: the body below the neckline, smoothed and moved outwards."""
     below = below_neckline(body.vertices)
-    cloth = body.select((below[body.quads] > -0.7).all(axis=1))
+    cloth = body.select(np.all(below[body.quads] > -0.35, axis=1))
     depth = below_neckline(cloth.vertices)
     edges = np.concatenate([cloth.quads[:, [k, (k + 1) % 4]] for k in range(4)])
     size = len(cloth.vertices)
@@ -35,11 +35,11 @@ def sweater(body: QuadMesh) -> tuple[FloatArray, IntArray]:
     ).tocsr()
     average = diags(1 / np.asarray(link.sum(axis=1)).ravel()) @ link
     smooth = cloth.vertices
-    for _ in range(40):
+    for _ in range(120):
         smooth = smooth + 0.6 * np.clip(depth / 2.5, 0, 1)[:, None] * (average @ smooth - smooth)
     normals = vertex_normals(smooth, cloth.triangles)
     folds = fractal_noise(smooth * np.array([1.0, 0.6, 1.0]), 5.0, 2)
-    thickness = 0.36 + 0.30 * np.clip(depth / 3, 0, 1) + 0.30 * folds * np.clip(depth / 4, 0, 1)
+    thickness = 0.12 + 0.5 * np.clip(depth / 2, 0, 1) + 0.30 * folds * np.clip(depth / 4, 0, 1)
     return smooth + normals * thickness[:, None], cloth.triangles
 
 
@@ -57,7 +57,7 @@ def collar(body: QuadMesh) -> tuple[FloatArray, IntArray]:
     height = gaussian_filter1d(np.interp(np.degrees(np.abs(turn)), *NECKLINE.T), 12, mode="wrap") + 0.1
     section = 2 * np.pi * np.arange(around) / around
     rib = 1 + 0.05 * np.abs(np.sin(turn * 75))[:, None]
-    out = mean[:, None] + 0.36 * np.cos(section)[None, :] * rib - 0.30 * np.sin(section)[None, :]
+    out = mean[:, None] + 0.36 * np.cos(section)[None, :] * rib - 0.42 * np.sin(section)[None, :]
     up = height[:, None] + 0.85 * np.sin(section)[None, :] * rib
     vertices = np.stack([out * np.sin(turn)[:, None], up, out * np.cos(turn)[:, None] + AXIS_Z], axis=-1).reshape(-1, 3)
     index = np.arange(num * around).reshape(num, around)

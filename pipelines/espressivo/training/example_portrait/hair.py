@@ -21,7 +21,7 @@ HAIRLINE = np.array(
      (122, -1.5), (140, -5.0), (180, -6.0)]
 )  # fmt: skip
 AXIS_Z = -8.0  # of the axis around which azimuth is measured
-STEP_CM = 0.55
+LONGEST_STEP_CM = 0.55
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +76,15 @@ def grow(style: Hairstyle, head: QuadMesh, body: QuadMesh, rng: np.random.Genera
     num = len(roots)
     side = np.where(roots[:, 0] > style.part_cm * np.clip((roots[:, 2] - AXIS_Z) / 8, 0, 1), 1.0, -1.0)
     layer = rng.random(num) ** 0.8
-    steps = int(style.length_cm / STEP_CM)
+    step_cm = min(LONGEST_STEP_CM, style.length_cm / 14)
+    steps = int(style.length_cm / step_cm)
     clump = fractal_noise(roots, 1.1, 2)
     behind_ear = np.stack([side * (7.9 + 1.0 * layer), -1.0 + 2.0 * clump, -11.0 - 1.5 * rng.random(num)], axis=1)
     skin = np.concatenate([head.vertices, body.vertices])
     skin_normals = np.concatenate([vertex_normals(m.vertices, m.triangles) for m in (head, body)])
     tree = cKDTree(skin)
     position = roots.copy()
-    heading = unit(normals + 0.55 * np.stack([side, 0 * side, -0.5 + 0 * side], axis=1))
+    heading = unit(normals + 0.55 * style.swept * np.stack([side, 0 * side, -0.5 + 0 * side], axis=1))
     path = [roots]
     fallen = np.zeros(num)
     lifted = 0.3 + 0.7 * np.clip(np.abs(roots[:, 0] - style.part_cm) / 4, 0, 1)  # hair lies flat beside the parting
@@ -93,9 +94,9 @@ def grow(style: Hairstyle, head: QuadMesh, body: QuadMesh, rng: np.random.Genera
         fallen = np.minimum(fallen + 0.12 * passed, 1)
         down = np.stack([-0.05 * side, np.full(num, -1.0), np.full(num, 0.05)], axis=1)
         pull = toward * (1 - fallen[:, None]) + down * fallen[:, None]
-        heading = unit(0.62 * heading + 0.38 * pull + 0.04 * rng.normal(size=(num, 3)))
-        position = position + STEP_CM * heading
-        clearance = 0.05 + (0.15 + style.volume_cm * layer * lifted) * min(step / 6, 1)
+        heading = unit(0.62 * heading + 0.38 * style.swept * pull + style.curl * rng.normal(size=(num, 3)))
+        position = position + step_cm * heading
+        clearance = 0.05 + (0.15 + style.volume_cm * layer * lifted) * min(step * step_cm / 3.3, 1)
         _, nearest = tree.query(position)
         outward = skin_normals[nearest]
         gap = ((position - skin[nearest]) * outward).sum(axis=1)
@@ -104,7 +105,7 @@ def grow(style: Hairstyle, head: QuadMesh, body: QuadMesh, rng: np.random.Genera
         heading = unit(position - path[-1])
         path.append(position)
     points = np.stack(path, axis=1)
-    points = _waved(points, clump, rng)
+    points = _waved(points, style, clump, rng)
     points = _trimmed(points, style, rng)
     taper = np.linspace(1, 0, points.shape[1]) ** 0.5
     radii = np.outer(0.0045 + 0.002 * rng.random(num), np.clip(taper, 0.25, 1))
@@ -112,14 +113,14 @@ def grow(style: Hairstyle, head: QuadMesh, body: QuadMesh, rng: np.random.Genera
     return Strands(points, radii, tint)
 
 
-def _waved(points: FloatArray, clump: FloatArray, rng: np.random.Generator) -> FloatArray:
+def _waved(points: FloatArray, style: Hairstyle, clump: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Neighbouring strands wave together, more so towards the tip."""
     num, steps, _ = points.shape
     along = np.linspace(0, 1, steps)
-    phase = 2.5 * clump[:, None] + 2 * np.pi * along * 3.4
-    amplitude = 1.5 * np.clip(along - 0.2, 0, 1) ** 0.8
+    phase = 2.5 * clump[:, None] + 2 * np.pi * along * style.length_cm / 10
+    amplitude = 0.045 * style.length_cm * np.clip(along - 0.2, 0, 1) ** 0.8
     wave = np.stack([np.sin(phase), 0 * phase, np.cos(phase)], axis=-1) * amplitude[None, :, None]
-    loose = np.where(rng.random(num) < 0.02, 1.0, 0.22)[:, None, None]
+    loose = style.length_cm / 34 * np.where(rng.random(num) < 0.02, 1.0, 0.22)[:, None, None]
     stray = rng.normal(size=(num, 1, 3)) * along[None, :, None] ** 1.2 * loose
     return points + wave + stray
 
@@ -127,8 +128,8 @@ def _waved(points: FloatArray, clump: FloatArray, rng: np.random.Generator) -> F
 def _trimmed(points: FloatArray, style: Hairstyle, rng: np.random.Generator) -> FloatArray:
     """Resample each strand to its own length."""
     num, steps, _ = points.shape
-    above = (points[:, :, 1] > style.cut_cm + 1.4 * rng.standard_normal(num)[:, None] * 0.6).sum(axis=1)
-    share = np.clip(above / steps, 0.15, 1)
+    uncut = points[:, :, 1] > style.cut_cm + 0.85 * rng.normal(size=(num, 1))
+    share = np.clip(np.count_nonzero(uncut, axis=1) / steps, 0.15, 1)
     where = share[:, None] * np.arange(steps)[None, :]
     lower = np.minimum(where.astype(int), steps - 2)
     part = (where - lower)[:, :, None]

@@ -97,9 +97,9 @@ def _build(lower, upper, centre):  # type: ignore[no-untyped-def] # noqa: ANN001
         if end - begin <= 4:
             first[node], count[node] = begin, end - begin
             continue
-        axis = np.argmax(bounds[node, 1] - bounds[node, 0])
+        widest = np.argmax(bounds[node, 1] - bounds[node, 0])
         part = order[begin:end].copy()
-        order[begin:end] = part[np.argsort(centre[part, axis])]
+        order[begin:end] = part[np.argsort(centre[part, widest])]
         middle = (begin + end) // 2
         child[node] = used
         stack.append((used, begin, middle))

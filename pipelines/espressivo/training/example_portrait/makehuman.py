@@ -9,6 +9,7 @@ from typing import Final
 
 import cv2
 import numpy as np
+from PIL import Image
 from scipy.ndimage import map_coordinates
 
 from espressivo.errors import SettingError
@@ -17,7 +18,7 @@ from espressivo.training.example_portrait.mesh import FloatArray, IntArray, Quad
 __all__ = ["BaseMesh", "Human", "load_base", "load_human", "sample_mask"]
 
 CM_PER_UNIT: Final = 10.0
-MASKS: Final = ("lips", "face", "ears", "eyelids")
+MASKS: Final = ("lips", "ears")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +113,13 @@ def load_human(folder: Path, shape: dict[str, float]) -> Human:
     return Human(
         QuadMesh(vertices, base.quads["body"], base.corner_uv["body"]),
         {name: vertices[np.unique(quads)] for name, quads in base.quads.items() if "eye" in name},
-        {mask: cv2.imread(str(texture / f"mpfb_{mask}.jpg"), cv2.IMREAD_GRAYSCALE) / 255.0 for mask in MASKS},
+        {mask: _read_mask(texture / f"mpfb_{mask}.jpg") for mask in MASKS},
     )
+
+
+def _read_mask(path: Path) -> FloatArray:
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("L"), np.float64) / 255
 
 
 def _target_path(data: Path, name: str) -> Path:

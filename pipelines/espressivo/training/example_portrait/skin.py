@@ -55,7 +55,7 @@ def paint(person: Person, human: Human, mesh: QuadMesh) -> SkinMaps:
 
     red = 0.9 * _blob(points, 3.9, nose_y - 0.1, 1.7, 1.5) + 0.55 * _blob(points, 0.0, nose_y, 0.9, 0.7)
     red += 0.35 * _blob(points, 0.9, nose_y - 0.4, 0.4, 0.4) + 0.25 * _blob(points, 0.0, nose_y - 6.3, 1.4, 0.9) + 0.8 * ears
-    red = np.clip(person.blush * red * (1 + 0.5 * mottled) + 0.14 * mottled, -0.4, 1.2)[:, None]
+    red = np.clip(person.blush * red * (1 + 0.25 * mottled) + 0.12 * mottled, -0.4, 1.2)[:, None]
     albedo = np.array(person.skin) * np.exp(-red * np.array([0.05, 0.36, 0.33]))
     pale = (0.25 * _blob(points, 0.0, 4.5, 3.5, 1.6))[:, None]
     albedo = albedo * (1 + pale * np.array([0.05, 0.08, 0.09]))
@@ -67,6 +67,11 @@ def paint(person: Person, human: Human, mesh: QuadMesh) -> SkinMaps:
 
     covered = np.clip((scalp_height(points) - 0.2) / 1.2, 0, 1)[:, None]
     albedo = albedo * (1 - 0.75 * covered) + 0.5 * np.array(person.hair.colour) * 0.75 * covered
+    jaw_line = nose_y - 1.3 + 0.8 * np.clip(np.abs(points[:, 0]) - 3.0, 0, 3.5)
+    beard = np.clip((jaw_line - points[:, 1]) / 0.8, 0, 1) * np.clip((points[:, 1] + 12.0) / 2.0, 0, 1) * (points[:, 2] > -8)
+    beard = person.stubble * beard * (0.75 + 0.8 * fractal_noise(points, 0.10, 1) + 0.3 * mottled)
+    albedo = albedo * np.exp(-beard[:, None] * np.array([0.95, 0.8, 0.6]))
+
     lip_colour = np.array(person.lips) * (1 + 0.12 * fractal_noise(points, np.array([0.09, 0.6, 0.6]), 2))[:, None]
     albedo = albedo * (1 - lips[:, None]) + lip_colour * lips[:, None]
     oily = np.clip(_blob(points, 0.0, nose_y + 1.5, 0.9, 2.6) + 0.6 * _blob(points, 0.0, 4.0, 3.0, 1.8), 0, 1)
