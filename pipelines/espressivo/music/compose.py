@@ -20,5 +20,10 @@ def compose(plan: EmotionPlan, *, seed: int, settings: MusicSettings) -> Score:
 
     Raises:
         SettingError: ``setting.duration`` or ``setting.palette``.
+        CheckpointError: With the learned composer, when its weights are missing, altered or malformed.
     """
+    if settings.composer == "model":
+        from espressivo.music.composer_model import compose_model
+
+        return compose_model(plan, seed=seed, settings=settings)
     return compose_rules(plan, seed=seed, settings=settings)
