@@ -40,8 +40,8 @@ def load_network(network: type[Network], folder: Path) -> Network:
         settings = {name: value for name, value in config.items() if name not in PRIVATE_KEYS}
         model = network(**settings)
         model.load_state_dict(load_file(folder / WEIGHTS), strict=True)
-    except (OSError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
-        summary = str(error).splitlines()[0]
+    except (OSError, ValueError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
+        summary = str(error).partition("\n")[0]
         raise CheckpointError("checkpoint.mismatch", f"{folder.name} does not fit {network.__name__}: {summary}") from error
     return model.eval()
 
