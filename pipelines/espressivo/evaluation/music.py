@@ -40,6 +40,8 @@ CENTRES = {1: (0.65, 0.6), 2: (-0.65, 0.6), 3: (-0.65, -0.55), 4: (0.65, -0.55)}
 SPREAD = 0.12
 PIANO = MusicSettings(palette="piano")
 """The judges know nothing but piano."""
+EARLY = 60
+"""Ticks by which a note may come before the bar that it belongs to."""
 CONTROLS: dict[str, tuple[float, float]] = {
     "tempo_bpm": (45, 180),
     "density_nps": (1.5, 9),
@@ -222,7 +224,9 @@ def _arc(num: int) -> list[MusicFigure]:
             }
         )
         score = compose(plan_emotion(request, seed=index), seed=index, settings=MusicSettings())
-        density = [len(score.notes_between(a, b)) / (score.seconds(b) - score.seconds(a)) for a, b in score.bars()]
+        density = [
+            len(score.notes_between(a - EARLY, b - EARLY)) / (score.seconds(b) - score.seconds(a)) for a, b in score.bars()
+        ]
         ranks.append(float(spearmanr(np.arange(len(density)), density).statistic))
     spread = 1.96 * float(np.std(ranks)) / np.sqrt(num)
     mean = float(np.mean(ranks))

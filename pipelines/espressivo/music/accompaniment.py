@@ -184,26 +184,29 @@ def _misfit(figure: _Figure, bar: Bar, wanted: float, beat_places: int) -> float
 
 
 def _adapted(figure: _Figure, bar: Bar, wanted: float, beat_places: int) -> _Figure:
-    """The phrase's figure with more or fewer voices, so that the bar's count comes out right."""
-    same = [other for other in _figures(figure.style) if other.unit == figure.unit]
-    return min(same, key=lambda other: (abs(other.num_notes(bar, beat_places) - wanted), other.num_voices))
+    """The phrase's figure with more or fewer voices, or moving faster where the melody rests, so that the bar's count fits."""
+
+    def cost(other: _Figure) -> tuple[float, int, int]:
+        change = 0.3 if other.unit != figure.unit else 0.0
+        return _misfit(other, bar, wanted, beat_places) + change, other.num_voices, other.unit
+
+    return min(_figures(figure.style), key=cost)
 
 
 def _realise(
     figure: _Figure, bar: Bar, beat_places: int, chords: tuple[ChordSpan, ...], voicings: list[tuple[int, ...]]
 ) -> list[DraftNote]:
     places = 2 * bar.length_eighths
-    by_start = {span.start_tick: voicing for span, voicing in zip(chords, voicings, strict=True)}
     notes = []
     for start, length, voices in figure.hits(bar, beat_places):
-        tick = bar.start_tick + start * SIXTEENTH
-        span = max((span for span in chords if span.start_tick <= tick), key=lambda span: span.start_tick)
-        voicing = by_start[span.start_tick]
+        first = bar.start_tick + start * SIXTEENTH
         weight = metrical_weight(start, places, beat_places) - 1.5
-        notes += [
-            DraftNote(tick, length * SIXTEENTH, voicing[min(voice, len(voicing) - 1)], "accompaniment", weight)
-            for voice in voices
-        ]
+        # A hit that outlasts its chord is struck again with the next one.
+        for span, voicing in zip(chords, voicings, strict=True):
+            tick, end = max(first, span.start_tick), min(first + length * SIXTEENTH, span.end_tick)
+            if tick < end:
+                pitches = {voicing[min(voice, len(voicing) - 1)] for voice in voices}
+                notes += [DraftNote(tick, end - tick, pitch, "accompaniment", weight) for pitch in sorted(pitches)]
     return notes
 
 
@@ -264,11 +267,14 @@ def _split_at_chords(notes: list[DraftNote], chords: tuple[ChordSpan, ...]) -> l
     return result
 
 
-def octaves(notes: list[DraftNote], arousal: float, *, upwards: bool) -> list[DraftNote]:
-    """Octave doublings of stressed notes, the more the higher the arousal: on EMOPIA octaves are a mark of high arousal."""
+def octaves(notes: list[DraftNote], arousal: float, lowest: int) -> list[DraftNote]:
+    """Stressed notes doubled an octave below, the more the higher the arousal: octaves are a mark of high arousal on EMOPIA."""
     threshold = 4.4 - 3.2 * arousal
-    shift = 12 if upwards else -12
-    return [replace(note, pitch=note.pitch + shift, weight=note.weight - 2.0) for note in notes if note.weight >= threshold]
+    return [
+        replace(note, pitch=note.pitch - 12, weight=note.weight - 2.0)
+        for note in notes
+        if note.weight >= threshold and note.pitch - 12 >= lowest
+    ]
 
 
 def pad_layer(harmony: SectionHarmony, num_voices: int, ceiling: int) -> list[DraftNote]:

@@ -20,6 +20,7 @@ __all__ = ["compose_rules", "pad_and_percussion"]
 
 NUM_DENSITY_ROUNDS = 3
 PAD_SHARE, PAD_SHARE_PER_AROUSAL = 0.2, -0.12
+LOWEST_BASS, LOWEST_DOUBLING = 28, 52
 COUNTER_SHARE = 0.06
 """Shares of all notes that pad (more in calm music) and counter line may take; a pad that needs more is silent."""
 
@@ -73,7 +74,7 @@ class _RuleWriter:
 def _fixed_layers(task: SectionTask, melody: list[DraftNote], lowest: int) -> list[DraftNote]:
     section, arousal = task.section, task.section.moment.arousal
     bass = bass_line(section, task.harmony, lowest)
-    notes = bass + octaves(bass, arousal, upwards=False) + octaves(melody, arousal, upwards=True)
+    notes = bass + octaves(bass, arousal, LOWEST_BASS) + octaves(melody, arousal, LOWEST_DOUBLING)
     if "counter" in task.palette.parts:
         num_notes = section.moment.density_nps * (section.end_s - section.start_s)
         notes += counter_line(melody, section, task.harmony)[: round(COUNTER_SHARE * num_notes)]
