@@ -51,8 +51,6 @@ class AudioClip:
         """The same sound at another rate."""
         if sample_rate_hz == self.sample_rate_hz:
             return self
-        from scipy.signal import resample_poly  # half a second to load, and most users of clips never resample
-
         from scipy.signal import resample_poly  # takes half a second to load, which bad input must not wait for
 
         divisor = int(np.gcd(sample_rate_hz, self.sample_rate_hz))
