@@ -94,7 +94,8 @@ def watched(work: Callable[[ProgressCallback, CancelToken], T]) -> Iterator[Prog
                 event = events.get_nowait()
             yield event
     finally:
-        token.cancel()
+        if worker.is_alive():  # else what the work gave back may still hold the token
+            token.cancel()
         worker.join()
     if failure:
         raise failure[0]
