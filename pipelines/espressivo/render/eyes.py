@@ -20,7 +20,9 @@ Float = NDArray[np.float32]
 MARGIN = 1.0
 # Part of the way from the photograph's lids to closed ones over which the painted lid, then its lashes, come in.
 CLOSING = (0.15, 0.75)
-LASHES = (0.6, 0.95)
+LASHES = (0.3, 0.9)
+SHUT = (0.98, 1.04)
+UPPER_LID = (0.02, 0.2)
 STILL_PX = 0.35
 OPENING_MARGIN = 0.08
 
@@ -52,7 +54,8 @@ def draw_eye(
         layers.append(_ball_layer(fit, topology, look, side, canvas, drawn, is_ball, drift.mean(axis=0), activity))
     closing = 1 - lid_gap(fit, side, points) / max(look.gap, 1e-3)
     if closing > CLOSING[0]:
-        layers.append(_lid_layer(look, canvas, both.interpolate(look.closed), (both.index >= 0) & ~is_ball, closing))
+        values = np.concatenate([look.closed, fit.head.lid[side][:, None]], axis=1)
+        layers.append(_lid_layer(look, canvas, both.interpolate(values), (both.index >= 0) & ~is_ball, closing))
     return tuple(layers)
 
 
@@ -94,13 +97,16 @@ def _rescaled(cells: Float, zoom: int) -> Float:
     return plain
 
 
-def _lid_layer(look: EyeLook, canvas: Canvas, closed: Float, is_skin: NDArray[np.bool_], closing: float) -> Layer:
-    place = closed - np.array([look.region.left, look.region.top], np.float32)
+def _lid_layer(look: EyeLook, canvas: Canvas, seen: Float, is_skin: NDArray[np.bool_], closing: float) -> Layer:
+    """The painted lid over the upper lid, ``seen`` ``(h, w, 3)``: its place when closed, and how much it is upper lid."""
+    place = np.ascontiguousarray(seen[..., :2] - np.array([look.region.left, look.region.top], np.float32))
     skin, lid_alpha, lash_alpha = (
         sample(picture, place, LINEAR, cv2.BORDER_REPLICATE) for picture in (look.lid, look.lid_alpha, look.lash_alpha)
     )
-    lid = lid_alpha * is_skin * smoothstep(closing, *CLOSING)
-    lash = lash_alpha * is_skin * smoothstep(closing, *LASHES)
+    upper = smoothstep(seen[..., 2], *UPPER_LID)
+    lid = lid_alpha * is_skin * upper * smoothstep(closing, *CLOSING)
+    shut = smoothstep(closing, *SHUT)
+    lash = lash_alpha * is_skin * (upper + (1 - upper) * shut) * smoothstep(closing, *LASHES)
     alpha = lid + lash - lid * lash
     mixed = skin * (lid * (1 - lash))[..., None] + look.lash_colour * lash[..., None]
     colour = mixed / np.maximum(alpha, 1e-4)[..., None]

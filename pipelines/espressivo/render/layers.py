@@ -15,7 +15,7 @@ __all__ = ["Canvas", "Layer"]
 Float = NDArray[np.float32]
 
 # Eyes and mouth of a face smaller than this many pixels per unit are drawn at twice the resolution.
-FINE_SCALE = 44.0
+FINE_SCALE = 90.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,7 +27,7 @@ MOUTH_BOX = (*MOUTH_CORNERS, 0, 17, *LIP_PAIRS[3])
 MARGIN = 0.5
 # A mouth no wider open than in the photograph stays the photograph; units of the head.
 OPENING = (0.015, 0.07)
-LINING = (0.12, 0.5)
+LINING = (0.07, 0.38)
 BEHIND_LIPS, THROAT_BEHIND = 0.3, 1.3
 # RGB against their mean: what gums, tongue and throat look like where the portrait's own lips say nothing. Engineering.
 ROSE = np.array([1.40, 0.78, 0.82], np.float32)
@@ -37,7 +37,7 @@ LIGHT = np.array([0.08, 0.35, 0.93], np.float32)
 HIGHLIGHT = np.array([0.05, 0.45, 0.89], np.float32)
 # How far light reaches into the mouth, by tissue, units of the head: skin, tongue, teeth, eye, gum, lash. Engineering.
 REACH = np.array([2.2, 2.7, 3.4, 2.0, 2.6, 2.0], np.float32)
-INTO_THROAT = (0.2, 0.55)
+INTO_THROAT, THROAT_LIGHT = (0.2, 0.55), 0.4
 FAR_TEETH = (1.3, 2.4)
 LIKE_TEETH = (0.35, 0.55)
 TOOTH_CONTRAST = 0.45
@@ -172,7 +172,7 @@ class _View:
     def of(cls, fit: HeadFit, topology: HeadTopology, raster: Raster, points: Float) -> _View:
         head = fit.head
         normals = vertex_normals(points * np.array([1, -1, 1], np.float32), topology.mouth)
-        values = np.concatenate([normals, head.tone, head.mouth_depth[:, None], points[:, 2:] / np.float32(fit.scale)], axis=1)
+        values = np.concatenate([normals, head.tone, topology.lining[:, None], points[:, 2:] / np.float32(fit.scale)], axis=1)
         seen = raster.interpolate(values)
         front = head.landmarks(points)[list(LIP_PAIRS[3]), 2].mean() / fit.scale
         behind = np.clip(front - seen[..., 7] - BEHIND_LIPS, 0, 6).astype(np.float32)
@@ -212,8 +212,9 @@ def _shade(view: _View, palette: MouthPalette) -> Float:
     dark = np.exp(-((view.behind / REACH[view.tissue]) ** 2))
     wrap = np.where(view.is_lip, 0.72 + 0.28 * lambert, 0.42 + 0.62 * lambert)
     shine = np.where(view.is_lip, 0, np.clip(view.normal @ HIGHLIGHT, 0, 1) ** 40)
-    lit = paint * view.tone**TOOTH_CONTRAST * (wrap * dark)[..., None] + (shine * dark * palette.brightness)[..., None]
-    throat = palette.tissue[Tissue.SKIN] * np.float32(0.45)
+    throat = palette.tissue[Tissue.SKIN] * np.float32(THROAT_LIGHT)
+    near = paint * view.tone**TOOTH_CONTRAST * wrap[..., None] + (shine * palette.brightness)[..., None]
+    lit = near * dark[..., None] + throat * (1 - dark[..., None])
     far = smoothstep(view.behind, *FAR_TEETH) * (view.tissue != Tissue.TONGUE)
     deep = np.where(view.is_lip, smoothstep(view.lining, *INTO_THROAT), far)[..., None]
     lit = lit * (1 - deep) + throat * deep

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from espressivo.face.head import MorphableHead, Tissue
 from espressivo.face.landmark_groups import MOUTH_CORNERS
+from espressivo.render.imaging import smoothstep
 
 __all__ = ["HeadTopology"]
 
 # Units of the head: a face is about 14 high.
 THROAT_DEPTH = 0.6
+CORNER_DEPTH = 4.0
 MOUTH_REACH_X, MOUTH_REACH_Y = 1.2, 3.0
 EYE_REACH, EYE_REACH_BACK = 2.4, 2.5
 
@@ -32,6 +34,8 @@ class HeadTopology:
         mouth: ``(M, 3)`` what can be seen through the lips: inner lips, tongue, teeth, gums; beyond
             ``THROAT_DEPTH`` the mouth is a dark throat, not the mesh's bag.
         mouth_tissue: ``(M,)`` tissue of each.
+        lining: ``(V,)`` way from the lips into the mouth, made longer at the corners, where lips are thin and the photograph has
+            no lip to show.
         eyes: Eyeballs with the lids around them: left, right.
         eyeballs: Eyeballs alone: left, right.
     """
@@ -41,6 +45,7 @@ class HeadTopology:
     skin: Triangles
     mouth: Triangles
     mouth_tissue: NDArray[np.uint8]
+    lining: Float
     eyes: tuple[Triangles, Triangles]
     eyeballs: tuple[Triangles, Triangles]
 
@@ -71,6 +76,7 @@ class HeadTopology:
             skin=_take(head, is_skin),
             mouth=_take(head, mouth),
             mouth_tissue=tissue[mouth],
+            lining=head.mouth_depth * (1 + CORNER_DEPTH * smoothstep(np.abs(head.neutral[:, 0]) / corners[:, 0].max(), 0.5, 0.9)),
             eyes=(eyes[0], eyes[1]),
             eyeballs=(eyeballs[0], eyeballs[1]),
         )
