@@ -21,7 +21,6 @@ MAY_IMPORT = {
     "pretrained": {"errors", "resources"},
     "media": BASE,
     "emotion": BASE,
-    "pretrained": BASE,
     "provenance": BASE | {"media"},
     "settings": BASE | {"provenance"},
     "face": SOURCES,

@@ -8,8 +8,11 @@ import typer
 
 from espressivo.cli.batch import app as batch
 from espressivo.cli.compose import compose
+from espressivo.cli.demo import demo
+from espressivo.cli.evaluate import evaluate
 from espressivo.cli.plan import plan
 from espressivo.cli.scene import scene
+from espressivo.cli.sign import sign
 from espressivo.cli.talk import talk
 from espressivo.cli.verify import verify
 from espressivo.console import exit_status, print_error
@@ -57,8 +60,11 @@ app.command(
         "scene -p p.jpg -s s.wav --plan plan.json --output-folder out",
     )
 )(scene)
+app.command(epilog=_examples("demo", "demo --port 8000"))(demo)
+app.command(epilog=_examples("evaluate motion --quick", "evaluate all --json figures.json"))(evaluate)
 app.command(epilog=_examples("verify scene.mp4", "verify music.mid --json"))(verify)
 
+app.command(epilog=_examples("sign talk.mp4 --certificate chain.pem --key key.pem -o signed.mp4"))(sign)
 app.add_typer(batch, name="batch")
 
 

@@ -1,0 +1,45 @@
+"""``espressivo evaluate``."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from espressivo.console import print_table
+from espressivo.errors import SettingError
+
+__all__ = ["evaluate"]
+
+TOPICS = ("face", "motion", "emotion", "music", "batch")
+USUAL_DATA = Path("../shared/data")
+
+
+def evaluate(
+    topic: Annotated[str, typer.Argument(help=f"{' | '.join(TOPICS)} | all.")],
+    data: Annotated[Path | None, typer.Option("--data", help="Folder with the evaluation data.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer items, the same names, under a minute a topic.")] = False,
+    output: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
+) -> None:
+    """Measure, beside baselines; exit status 1 when a figure misses its floor."""
+    from espressivo.evaluation.figures import as_report, missed, rows
+    from espressivo.media.atomic import write_bytes
+
+    if topic not in {*TOPICS, "all"}:
+        raise SettingError("setting.topic", f"topic is {topic!r}; accepted: {', '.join(TOPICS)}, all")
+    if data is not None and not data.is_dir():
+        raise SettingError("setting.data", f"there is no folder {data.name!r} with evaluation data")
+    folder = data or (USUAL_DATA if USUAL_DATA.is_dir() else None)
+    reports, failed = [], False
+    for name in TOPICS if topic == "all" else (topic,):
+        figures = import_module(f"espressivo.evaluation.{name}").evaluate(folder, quick=quick)
+        print_table(name, ("figure", "value", "95 %", "floor", "", "baselines"), rows(figures))
+        reports.append(as_report(name, figures))
+        failed = failed or bool(missed(figures))
+    if output is not None:
+        write_bytes(output, (json.dumps(reports if topic == "all" else reports[0], indent=2) + "\n").encode())
+    if failed:
+        raise typer.Exit(1)
