@@ -17,10 +17,9 @@ def demo(
     renders: Annotated[int, typer.Option(help="Renders at the same time.")] = 1,
 ) -> None:
     """Open the page in which emotions are composed, seen and heard."""
+    from espressivo.settings import validated
     from espressivo_demo.app import launch
     from espressivo_demo.settings import DemoSettings
-
-    from espressivo.settings import validated
 
     settings = validated(DemoSettings, {"host": host, "port": port, "auth_file": auth_file, "num_renders": renders})
     typer.echo(f"espressivo listens on http://{settings.host}:{settings.port} - stop with Ctrl-C")
