@@ -28,6 +28,7 @@ MARGIN = 0.5
 # A mouth no wider open than in the photograph stays the photograph; units of the head.
 OPENING = (0.015, 0.07)
 LINING = (0.07, 0.38)
+STRICTLY_INSIDE = 0.05
 BEHIND_LIPS, THROAT_BEHIND = 0.3, 1.3
 # RGB against their mean: what gums, tongue and throat look like where the portrait's own lips say nothing. Engineering.
 ROSE = np.array([1.40, 0.78, 0.82], np.float32)
@@ -137,9 +138,9 @@ def draw_mouth(image: Image, fit: HeadFit, topology: HeadTopology, palette: Mout
     cells = canvas.cells(points)
     unit = fit.scale * canvas.zoom
     raster = rasterize(cells, topology.mouth, canvas.height, canvas.width)
-    lips = _within_lips(canvas, marks, unit)
+    strictly, lips = _within_lips(canvas, marks, unit)
     view = _View.of(fit, topology, raster, points)
-    alpha = np.where(view.is_lip, smoothstep(view.lining, *LINING), np.float32(1)) * lips
+    alpha = np.where(view.is_lip, np.maximum(smoothstep(view.lining, *LINING), strictly), np.float32(1)) * lips
     alpha[view.throat] = lips[view.throat]
     alpha *= opening
     colour = _shade(view, palette) * _shadow_of_lips(alpha, unit)[..., None]
@@ -188,11 +189,13 @@ class _View:
         return skin
 
 
-def _within_lips(canvas: Canvas, marks: Float, unit: float) -> Float:
-    """Nothing of the inside is drawn outside the line of the inner lips (long teeth under a short lip)."""
+def _within_lips(canvas: Canvas, marks: Float, unit: float) -> tuple[Float, Float]:
+    """Within the line of the inner lips all is inside; a little beyond it nothing is (long teeth under a short lip)."""
     mask = fill_polygon((canvas.height, canvas.width), canvas.cells(_rounded(marks[list(INNER_LIPS)]))[:, :2])
-    mask = dilate(mask, 2 * int(0.06 * unit) + 3)
-    return as_alpha(blur(mask, max(1.0, 0.03 * unit)))
+    soft = max(1.0, 0.03 * unit)
+    narrower = 255 - dilate(255 - mask, 2 * round(STRICTLY_INSIDE * unit) + 1)
+    wider = dilate(mask, 2 * int(0.06 * unit) + 3)
+    return as_alpha(blur(narrower, 1.5 * soft)), as_alpha(blur(wider, soft))
 
 
 def _rounded(contour: Float) -> Float:

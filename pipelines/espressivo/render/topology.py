@@ -15,7 +15,7 @@ __all__ = ["HeadTopology"]
 
 # Units of the head: a face is about 14 high.
 THROAT_DEPTH = 0.6
-CORNER_DEPTH = 4.0
+CORNER_DEPTH = 1.0
 MOUTH_REACH_X, MOUTH_REACH_Y = 1.2, 3.0
 EYE_REACH, EYE_REACH_BACK = 2.4, 2.5
 
