@@ -10,6 +10,7 @@
     │   ├── MidiInputError               midi.*
     │   ├── TrackError                   track.*
     │   ├── ManifestError                manifest.*
+    │   ├── FileInputError               file.*
     │   ├── SettingError                 setting.*
     │   └── ConsentError                 consent.*
     ├── CheckpointError                  checkpoint.*  weights missing, altered or malformed
@@ -33,6 +34,7 @@ __all__ = [
     "EmotionInputError",
     "EncodeError",
     "EspressivoError",
+    "FileInputError",
     "ImageInputError",
     "InputError",
     "ManifestError",
@@ -112,6 +114,12 @@ class TrackError(InputError):
     """A facial action track that is malformed."""
 
     prefix = "track."
+
+
+class FileInputError(InputError):
+    """A file of any kind, given to be verified or signed, that cannot be read."""
+
+    prefix = "file."
 
 
 class ManifestError(InputError):

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -19,9 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
+from espressivo.errors import FileInputError
 from espressivo.media.atomic import write_bytes
+from espressivo.media.credentials import read_credentials
 from espressivo.media.limits import MAX_SIDECAR_BYTES
-from espressivo.media.metadata import FileInputError, read_metadata
+from espressivo.media.metadata import read_metadata
 from espressivo.media.source import read_bounded
 from espressivo.resources import checkpoint_folder
 
@@ -193,6 +196,7 @@ class VerifyReport(BaseModel):
         comment: The disclosure for people, as embedded.
         digital_source_type: The disclosure for machines, as embedded.
         sidecar: Whether a sidecar lists the file, and with which digest.
+        credentials: What a signed C2PA statement is worth, where there is one and ``espressivo[c2pa]`` is installed.
         problems: What contradicts itself.
     """
 
@@ -206,6 +210,7 @@ class VerifyReport(BaseModel):
     comment: str | None
     digital_source_type: str | None
     sidecar: Literal["none", "matches", "differs"]
+    credentials: str | None
     problems: tuple[str, ...]
 
     def lines(self) -> list[str]:
@@ -222,7 +227,9 @@ class VerifyReport(BaseModel):
         if self.sidecar != "none":
             lines.append(f"Sidecar: its digest {self.sidecar}{'' if self.sidecar == 'matches' else '; the file was changed'}")
         lines += [f"Problem: {problem}" for problem in self.problems]
-        if self.found:
+        if self.credentials:
+            lines.append(f"Content credentials (C2PA): {self.credentials}")
+        elif self.found:
             lines.append("This information is not signed: it can be removed or forged.")
         return [_printable(line) for line in lines]
 
@@ -259,8 +266,20 @@ def verify_file(path: Path) -> VerifyReport:
         comment=comment,
         digital_source_type=source_type,
         sidecar=sidecar,
+        credentials=_credentials(path) if metadata.kind in {"video", "sound", "picture"} else None,
         problems=tuple(problems),
     )
+
+
+def _credentials(path: Path) -> str | None:
+    """State and signer of content credentials, where the library is there to judge them."""
+    if find_spec("c2pa") is None:
+        return None
+    found = read_credentials(path)
+    if found is None:
+        return None
+    doubts = f" ({', '.join(found.problems)})" if found.problems else ""
+    return f"{found.state}, signed by {found.issuer or 'an unnamed issuer'}{doubts}"
 
 
 def _parsed(text: str | None, what: str, problems: list[str]) -> Provenance | None:

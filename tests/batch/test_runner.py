@@ -1,6 +1,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from toy_worker import NeverReady, ToyWorker
 
+from espressivo import resources
 from espressivo.batch.engine import choose_num_workers
 from espressivo.batch.engine_local import LocalEngine
 from espressivo.batch.jobs import Job, build_jobs, shard_of
@@ -229,11 +231,22 @@ def killed_and_resumed(tmp_path: Path, *, num_jobs: int, num_kills: int) -> None
     assert list((store.root / "work").iterdir()) == []
 
 
+@pytest.fixture
+def frozen_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys depend on the tables; a copy keeps them still for as long as a long test runs."""
+    home = tmp_path / "home"
+    shutil.copytree(resources.home() / "configs", home / "configs")
+    (home / "checkpoints").mkdir()
+    monkeypatch.setenv("ESPRESSIVO_HOME", str(home))
+
+
+@pytest.mark.usefixtures("frozen_tables")
 def test_a_killed_run_is_resumed(tmp_path: Path) -> None:
     killed_and_resumed(tmp_path, num_jobs=24, num_kills=3)
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("frozen_tables")
 def test_a_run_killed_fifty_times_is_resumed(tmp_path: Path) -> None:
     killed_and_resumed(tmp_path, num_jobs=200, num_kills=50)
 

@@ -11,14 +11,14 @@ from typing import Final
 
 from PIL import PngImagePlugin
 
-from espressivo.errors import InputError
+from espressivo.errors import FileInputError
 from espressivo.media.audio import INFO_KEYS
 from espressivo.media.container import SOUND_FORMATS, VIDEO_FORMATS, open_container
 from espressivo.media.limits import MAX_IMAGE_BYTES, MAX_METADATA_CHARACTERS, MAX_MIDI_BYTES, MAX_SIDECAR_BYTES, MAX_VIDEO_BYTES
 from espressivo.media.midi_scan import scan_midi
 from espressivo.media.source import open_regular, read_bounded
 
-__all__ = ["FileInputError", "FileMetadata", "read_metadata"]
+__all__ = ["FileMetadata", "read_metadata"]
 
 ACCEPTED: Final = "mp4, wav, mid, png, json, safetensors"
 # FFmpeg's names for what we write as RIFF INFO; our own key keeps its four letters.
@@ -27,12 +27,6 @@ RIFF_NAMES: Final = {
     "source": "digital_source_type",
     "ISRC": "digital_source_type",
 }
-
-
-class FileInputError(InputError):
-    """A file whose metadata cannot be read."""
-
-    prefix = "file."
 
 
 @dataclass(frozen=True, slots=True)
