@@ -23,7 +23,7 @@ from espressivo.seeds import child_seed, numpy_generator
 from espressivo.training.motion.dataset import Batch, ClipSet
 from espressivo.training.runs import MovingAverage, Run, warm_cosine
 
-__all__ = ["TrainingSettings", "build_denoiser", "export", "train"]
+__all__ = ["TrainingSettings", "export", "train"]
 
 LOG_EVERY, SAVE_EVERY = 20, 100
 MOUTH_WEIGHT = 2.0
@@ -76,19 +76,19 @@ class TrainingSettings:
 
 
 class _Trained(nn.Module):
-    """The denoiser and the classifier that judges its estimates; the classifier is not shipped."""
+    """The denoiser and the classifier that judges its estimates; the classifier is not shipped.
 
-    def __init__(self, denoiser: MotionDenoiser) -> None:
+    Args:
+        model: Section ``model`` of the config.
+        seed: Of the fresh weights.
+    """
+
+    def __init__(self, model: dict[str, Any], seed: int) -> None:
         super().__init__()
-        self.denoiser = denoiser
-        self.classifier = nn.Sequential(nn.Linear(2 * STATE_DIM, 128), nn.SiLU(), nn.Linear(128, len(emotion_faces())))
-
-
-def build_denoiser(model: dict[str, Any], seed: int) -> MotionDenoiser:
-    """A fresh denoiser for the conditions as they are defined now."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(child_seed(seed, "weights"))
-        return MotionDenoiser(speech_dim=speech_dim(), emotion_dim=emotion_dim(), action_dim=ACTION_DIM, **model)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(child_seed(seed, "weights"))
+            self.denoiser = MotionDenoiser(speech_dim=speech_dim(), emotion_dim=emotion_dim(), action_dim=ACTION_DIM, **model)
+            self.classifier = nn.Sequential(nn.Linear(2 * STATE_DIM, 128), nn.SiLU(), nn.Linear(128, len(emotion_faces())))
 
 
 def clip_statistics(state: Tensor) -> Tensor:
@@ -161,7 +161,7 @@ def _losses(
 
 def train(model: dict[str, Any], settings: TrainingSettings, clips: ClipSet, run: Run) -> None:
     """Train, or continue a run that was stopped."""
-    trained = _Trained(build_denoiser(model, settings.seed))
+    trained = _Trained(model, settings.seed)
     mean, scale = clips.statistics()
     trained.denoiser.state_mean.copy_(mean)
     trained.denoiser.state_scale.copy_(scale)
@@ -187,6 +187,6 @@ def train(model: dict[str, Any], settings: TrainingSettings, clips: ClipSet, run
 
 def export(model: dict[str, Any], run: Run, folder: Path) -> None:
     """Write the averaged denoiser as a checkpoint (without digests and model card)."""
-    trained = _Trained(build_denoiser(model, 0))
+    trained = _Trained(model, 0)
     trained.load_state_dict(run.average_weights(), strict=True)
     save_network(trained.denoiser, folder)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from espressivo.resources import load_config
+from espressivo.speech.phone_network import load_phone_network
 from espressivo.training.phone_network.corpus import read_corpus, speak_espeak, speak_flite, speak_kokoro, write_corpus
 from espressivo.training.phone_network.dataset import FrameSet, is_held_out, prepare_frames
+from espressivo.training.phone_network.measure import compare
 from espressivo.training.phone_network.train import TrainingSettings, export, train
 from espressivo.training.runs import Run
 
@@ -36,6 +40,9 @@ def _parser() -> argparse.ArgumentParser:
     exporting = commands.add_parser("export", help="write the checkpoint of a run")
     exporting.add_argument("--run", type=Path, required=True)
     exporting.add_argument("-o", "--output", type=Path, required=True)
+    measuring = commands.add_parser("measure", help="compare with PocketSphinx and the acoustic fallback on held-out voices")
+    measuring.add_argument("--corpus", type=Path, nargs="+", required=True)
+    measuring.add_argument("--items", type=int, default=60, help="most recordings of each corpus")
     return parser
 
 
@@ -56,8 +63,19 @@ def main() -> None:
     elif options.command == "train":
         torch.set_num_threads(options.threads)
         train(config["model"], TrainingSettings(**config["training"]), FrameSet(options.frames), Run(options.run))
+    elif options.command == "measure":
+        _measure(options.corpus, options.items, config["held_out"])
     else:
         export(config["model"], Run(options.run), options.output)
+
+
+def _measure(folders: Sequence[Path], most: int, held_out: Sequence[str]) -> None:
+    """Print one line of JSON for each corpus, clean and made worse."""
+    for folder in folders:
+        items = [item for item in read_corpus(folder) if is_held_out(item, held_out)][:most]
+        for worse in (False, True):
+            results = compare(items, load_phone_network(), worse=worse, seed=1)
+            print(json.dumps({"corpus": folder.name, "items": len(items), "worse": worse, **results}))  # noqa: T201
 
 
 if __name__ == "__main__":
