@@ -18,7 +18,7 @@ __all__ = ["Method", "SpeechAnalysis", "analyse_speech"]
 
 PRIMARY_STRESS, SECONDARY_STRESS = 0.8, 0.3
 
-Method = Literal["silence", "alignment", "phone_loop", "acoustic"]
+Method = Literal["silence", "alignment", "dictation", "phone_loop", "acoustic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,13 @@ class SpeechAnalysis:
     Attributes:
         features: Measurements every 10 ms.
         phones: In order of time, without overlap; gaps are silence.
-        words: In order of time; empty without a transcript.
+        words: In order of time; those of the transcript, or those that were understood.
         pauses: Silences of at least 0.2 s, those at both ends included.
         phrases: What lies between the pauses.
         accents: Syllables that stand out.
         duration_s: Length of the recording.
-        method: ``"silence"``; ``"alignment"`` with a transcript that fits; ``"phone_loop"`` without one; ``"acoustic"`` where
-            the recogniser finds no phones.
+        method: ``"silence"``; ``"alignment"`` with a transcript that fits; without one ``"dictation"`` where English is
+            understood, ``"phone_loop"`` where it is not; ``"acoustic"`` where the recogniser finds no phones at all.
     """
 
     features: SpeechFeatures
@@ -81,7 +81,7 @@ def _transcription(clip: AudioClip, features: SpeechFeatures, transcript: str | 
         return "alignment", aligned
     free = transcribe_freely(samples, features, recogniser)
     if free.phones:
-        return "phone_loop", free
+        return ("dictation" if free.words else "phone_loop"), free
     return "acoustic", Transcription(pseudo_phones(features), ())
 
 

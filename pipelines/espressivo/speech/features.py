@@ -64,7 +64,7 @@ class SpeechFeatures:
     @property
     def times_s(self) -> NDArray[np.float64]:
         """``(T,)`` centre of each frame."""
-        times: NDArray[np.float64] = (np.arange(len(self)) + 0.5) * self.hop_s
+        times: NDArray[np.float64] = (np.arange(len(self), dtype=np.float64) + 0.5) * self.hop_s
         return times
 
     def frame(self, time_s: float) -> int:

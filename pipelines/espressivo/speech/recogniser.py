@@ -9,36 +9,52 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
 import pocketsphinx
 from numpy.typing import NDArray
 
+from espressivo.seeds import numpy_generator
 from espressivo.speech.phones import SILENCE
+from espressivo.speech.pitch import SAMPLE_RATE_HZ
 
 __all__ = ["RecognisedUnit", "Recogniser"]
 
 FRAME_S = 0.01
 # An utterance is scaled to this peak: the model's front end expects 16-bit sound of ordinary loudness.
 PEAK = 0.7
+# Without silence after it the last sound of an utterance is often lost; faint noise suits the front end better than zeros.
+PADDING_S = 0.2
+PADDING_NOISE = 2e-4
 PHONE_MODEL_WEIGHT = 2.0
 MOST_ACTIVE_STATES = 6_000
 
 
 @dataclass(frozen=True, slots=True)
 class RecognisedUnit:
-    """A phone or a word that the recogniser placed in time; seconds from the start of the sound it was given."""
+    """A phone or a word that the recogniser placed in time; seconds from the start of the sound it was given.
+
+    ``confidence`` is the posterior probability of a word of a dictation, 1 for everything else.
+    """
 
     label: str
     start_s: float
     end_s: float
+    confidence: float = 1.0
+
+
+@cache
+def _silence() -> NDArray[np.float32]:
+    noise = numpy_generator(0, "recogniser-padding").standard_normal(int(PADDING_S * SAMPLE_RATE_HZ))
+    return (PADDING_NOISE * noise).astype(np.float32)
 
 
 def _pcm(samples: NDArray[np.float32]) -> bytes:
     gain = PEAK / max(1e-4, float(np.abs(samples).max()))
-    return (samples * gain * 32767.0).astype("<i2").tobytes()
+    padded = np.concatenate([_silence(), samples * gain, _silence()])
+    return (padded * 32767.0).astype("<i2").tobytes()
 
 
 class Recogniser:
@@ -69,7 +85,6 @@ class Recogniser:
             dict=str(self._model / "cmudict-en-us.dict"),
             lm=str(self._model / "en-us.lm.bin"),
             fwdflat=False,
-            bestpath=False,
             maxhmmpf=MOST_ACTIVE_STATES,
         )
 
@@ -119,9 +134,11 @@ def _decode(decoder: pocketsphinx.Decoder, samples: NDArray[np.float32]) -> list
         decoder.end_utt()
     except RuntimeError:
         return []
-    segments = decoder.seg()
-    return [
-        RecognisedUnit(unit.word, unit.start_frame * FRAME_S, (unit.end_frame + 1) * FRAME_S)
-        for unit in segments or ()
-        if unit.end_frame > unit.start_frame
-    ]
+    length_s = len(samples) / SAMPLE_RATE_HZ
+    units = []
+    for segment in decoder.seg() or ():
+        start_s = max(0.0, segment.start_frame * FRAME_S - PADDING_S)
+        end_s = min(length_s, (segment.end_frame + 1) * FRAME_S - PADDING_S)
+        if end_s - start_s > 0.5 * FRAME_S and segment.end_frame > segment.start_frame:
+            units.append(RecognisedUnit(segment.word, start_s, end_s, min(1.0, segment.prob)))
+    return units
