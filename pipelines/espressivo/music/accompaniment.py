@@ -92,48 +92,106 @@ class _Figure:
     def hits(self, bar: Bar, beat_places: int) -> list[Hit]:
         return PATTERNS[self.style](2 * bar.length_eighths, beat_places, self.unit, tuple(range(self.num_voices)))
 
-    def num_notes(self, bar: Bar, beat_places: int) -> int:
-        return sum(len(voices) for _, _, voices in self.hits(bar, beat_places))
+    def onsets(self, bar: Bar, beat_places: int) -> set[int]:
+        return {bar.start_tick + start * SIXTEENTH for start, _, _ in self.hits(bar, beat_places)}
 
 
 def accompany(
     section: FormSection,
     harmony: SectionHarmony,
     styles: list[str],
-    budgets: dict[int, float],
+    wanted: dict[int, float],
+    taken: dict[int, set[int]],
     ceiling: int,
     random: np.random.Generator,
 ) -> list[DraftNote]:
-    """Chordal accompaniment with the given number of notes a bar, as nearly as patterns allow.
+    """Chordal accompaniment such that all layers together have the number of onsets wanted, as nearly as patterns allow.
 
     Args:
         section: Where.
         harmony: Its chords.
-        styles: Pattern names in order of liking; the first of them that comes near the budget serves a whole phrase.
-        budgets: Notes for each bar, by its first tick; a bar with less than half a note keeps silent.
+        styles: Pattern names in order of liking; the first of them that comes near the number serves a whole phrase.
+        wanted: Onsets of each bar, by its first tick; what a bar misses the next may make up for.
+        taken: Ticks at which other layers begin notes, by bar; notes struck together are one onset.
         ceiling: Highest pitch, below the melody.
         random: Source of choices.
     """
     notes: list[DraftNote] = []
     owed = 0.0
-    # Calm music breaks its chords, agitated music strikes them: on EMOPIA single notes are the second mark of low arousal.
-    struck = np.array([style not in BROKEN_STYLES for style in styles], float)
-    liking = np.arange(len(styles)) + 1.5 * random.random(len(styles)) - 4.0 * section.moment.arousal * struck
-    ordered = [styles[index] for index in np.argsort(liking)]
-    voicings = {count: voice_chords(harmony.chords, count, *_range(section, ceiling)) for count in (1, 2, 3, 4)}
+    ordered = _ordered_styles(section, styles, random)
+    # Fuller chords for more arousal: on EMOPIA the number of notes struck together is among its marks.
+    num_voices = 2 + int(section.moment.arousal > 0.0) + int(section.moment.arousal > 0.5)
+    voicings = voice_chords(harmony.chords, num_voices + 1, *_range(section, ceiling))
+    choices = dict(zip(ordered, _figures(ordered, num_voices), strict=True))
+    beat_places = 2 * section.beat_eighths
     for phrase in section.phrases:
-        beat_places = 2 * section.beat_eighths
-        figure = _figure_for(phrase, ordered, budgets, beat_places)
+        figure = _figure_for(phrase, list(choices.values()), wanted, taken, beat_places)
         for bar in phrase.bars:
-            owed += budgets[bar.start_tick]
-            if owed < 0.5:
-                continue
-            chosen = _adapted(figure, bar, owed, beat_places)
-            owed -= chosen.num_notes(bar, beat_places)
-            owed = float(np.clip(owed, -6.0, 6.0))
-            played = _realise(chosen, bar, beat_places, harmony.chords, voicings[chosen.num_voices])
+            goal = max(wanted[bar.start_tick] + owed, 0.0)
+            chosen = _adapted(figure, choices[figure.style], bar, goal, taken, beat_places)
+            owed = float(np.clip(goal - _num_onsets(chosen, bar, taken, beat_places), -3.0, 3.0))
+            played = _realise(chosen, bar, beat_places, harmony.chords, voicings)
             notes += _stumbling(played, bar.moment.irregularity, random)
     return notes
+
+
+def _ordered_styles(section: FormSection, styles: list[str], random: np.random.Generator) -> list[str]:
+    """Calm music breaks its chords, agitated music strikes them: on EMOPIA single notes are a mark of low arousal."""
+    struck = np.array([style not in BROKEN_STYLES for style in styles], float)
+    liking = np.arange(len(styles)) + 1.5 * random.random(len(styles)) - 4.0 * section.moment.arousal * struck
+    return [styles[index] for index in np.argsort(liking)]
+
+
+def _figures(styles: list[str], num_voices: int) -> list[list[_Figure]]:
+    """Figures by style: broken chords have a voice more than struck ones."""
+    units = (1, 2, 4, 8)
+    return [
+        [_Figure(style, unit, num_voices + 1 if style in BROKEN_STYLES else min(num_voices, 2 * unit - 1)) for unit in units]
+        for style in styles
+    ]
+
+
+def _num_onsets(figure: _Figure, bar: Bar, taken: dict[int, set[int]], beat_places: int) -> int:
+    return len(taken[bar.start_tick] | figure.onsets(bar, beat_places))
+
+
+def _misfit(figure: _Figure, bar: Bar, wanted: float, taken: dict[int, set[int]], beat_places: int) -> float:
+    """Logarithm of the ratio of onsets, more where the figure is too fast to be played."""
+    unit_s = bar.duration_s / (2 * bar.length_eighths) * figure.unit
+    fastest_s = 0.09 if figure.style in BROKEN_STYLES or figure.num_voices == 1 else 0.16
+    too_fast = unit_s < fastest_s and figure.style not in {"sustain", "block", "waltz"}
+    count = _num_onsets(figure, bar, taken, beat_places)
+    return abs(float(np.log(max(count, 0.5) / max(wanted, 0.5)))) + (2.0 if too_fast else 0.0)
+
+
+def _figure_for(
+    phrase: Phrase, choices: list[list[_Figure]], wanted: dict[int, float], taken: dict[int, set[int]], beat_places: int
+) -> _Figure:
+    """The best-liked style that comes within a quarter of the phrase's number of onsets, or else the nearest."""
+    bar = max(phrase.bars, key=lambda bar: bar.length_eighths)
+    goal = wanted[bar.start_tick]
+    best = [min(figures, key=lambda figure: _misfit(figure, bar, goal, taken, beat_places)) for figures in choices]
+    misfits = [_misfit(figure, bar, goal, taken, beat_places) for figure in best]
+    good = [figure for figure, misfit in zip(best, misfits, strict=True) if misfit < 0.25]
+    return good[0] if good else best[int(np.argmin(misfits))]
+
+
+def _adapted(
+    figure: _Figure, figures: list[_Figure], bar: Bar, wanted: float, taken: dict[int, set[int]], beat_places: int
+) -> _Figure:
+    """The phrase's figure, or the same style slower or faster (where the melody rests) if that fits much better."""
+
+    def cost(other: _Figure) -> tuple[float, int]:
+        change = 0.25 if other.unit != figure.unit else 0.0
+        return _misfit(other, bar, wanted, taken, beat_places) + change, other.unit
+
+    return min(figures, key=cost)
+
+
+def _range(section: FormSection, ceiling: int) -> tuple[int, int]:
+    menacing = section.moment.valence < -0.2 and section.moment.arousal > 0.3
+    low = max(ceiling - 22, MENACING_LOW if menacing else CLEAR_LOW)
+    return low, max(ceiling, low + 17)
 
 
 def _stumbling(notes: list[DraftNote], irregularity: float, random: np.random.Generator) -> list[DraftNote]:
@@ -149,60 +207,21 @@ def _stumbling(notes: list[DraftNote], irregularity: float, random: np.random.Ge
     ]
 
 
-def _range(section: FormSection, ceiling: int) -> tuple[int, int]:
-    menacing = section.moment.valence < -0.2 and section.moment.arousal > 0.3
-    low = max(ceiling - 22, MENACING_LOW if menacing else CLEAR_LOW)
-    return low, max(ceiling, low + 17)
-
-
-def _figure_for(phrase: Phrase, styles: list[str], budgets: dict[int, float], beat_places: int) -> _Figure:
-    """The best-liked style that can come within a fifth of the phrase's budget, or else the nearest."""
-    bar = max(phrase.bars, key=lambda bar: bar.length_eighths)
-    wanted = max(budgets[bar.start_tick], 0.5)
-    nearest: tuple[float, _Figure] | None = None
-    for style in styles:
-        figure = min(_figures(style), key=lambda figure: _misfit(figure, bar, wanted, beat_places))
-        misfit = _misfit(figure, bar, wanted, beat_places)
-        if misfit < 0.2:
-            return figure
-        if nearest is None or misfit < nearest[0]:
-            nearest = (misfit, figure)
-    return nearest[1] if nearest else _Figure("sustain", 4, 3)
-
-
-def _figures(style: str) -> list[_Figure]:
-    units = (1, 2, 4, 8) if style in {"arpeggio", "alberti", "ostinato", "pulse"} else (2, 4, 8)
-    voices = (3, 4) if style in {"arpeggio", "alberti", "ostinato"} else (1, 2, 3, 4)
-    return [_Figure(style, unit, count) for unit in units for count in voices]
-
-
-def _misfit(figure: _Figure, bar: Bar, wanted: float, beat_places: int) -> float:
-    too_fast = bar.duration_s / (2 * bar.length_eighths) * figure.unit < 0.085 and figure.style != "sustain"
-    thin = 0.03 if figure.num_voices == 1 else 0.0
-    ratio: float = abs(np.log(max(figure.num_notes(bar, beat_places), 0.1) / wanted))
-    return ratio + thin + (2.0 if too_fast else 0.0)
-
-
-def _adapted(figure: _Figure, bar: Bar, wanted: float, beat_places: int) -> _Figure:
-    """The phrase's figure with more or fewer voices, or moving faster where the melody rests, so that the bar's count fits."""
-
-    def cost(other: _Figure) -> tuple[float, int, int]:
-        change = 0.3 if other.unit != figure.unit else 0.0
-        return _misfit(other, bar, wanted, beat_places) + change, other.num_voices, other.unit
-
-    return min(_figures(figure.style), key=cost)
-
-
 def _realise(
     figure: _Figure, bar: Bar, beat_places: int, chords: tuple[ChordSpan, ...], voicings: list[tuple[int, ...]]
 ) -> list[DraftNote]:
     places = 2 * bar.length_eighths
+    sounding = [
+        pair
+        for pair in zip(chords, voicings, strict=True)
+        if bar.start_tick < pair[0].end_tick and pair[0].start_tick < bar.end_tick
+    ]
     notes = []
     for start, length, voices in figure.hits(bar, beat_places):
         first = bar.start_tick + start * SIXTEENTH
         weight = metrical_weight(start, places, beat_places) - 1.5
         # A hit that outlasts its chord is struck again with the next one.
-        for span, voicing in zip(chords, voicings, strict=True):
+        for span, voicing in sounding:
             tick, end = max(first, span.start_tick), min(first + length * SIXTEENTH, span.end_tick)
             if tick < end:
                 pitches = {voicing[min(voice, len(voicing) - 1)] for voice in voices}

@@ -42,6 +42,8 @@ RANK_GAIN = 1.8
 PITCHED_CONDITIONS = {"top_mean", "bottom_mean", "hands_distance"}
 """Left open: the plan's register decides, not the style of the clips."""
 BASS_BELOW = 52
+NOTES_AN_ONSET = 1.6
+"""Mean of the corpus that the model was trained on."""
 
 
 def compose_model(plan: EmotionPlan, *, seed: int, settings: MusicSettings, model: MusicTransformer | None = None) -> Score:
@@ -94,15 +96,14 @@ class _ModelWriter:
         octaves = round((LEARNT_CENTRE - shift - 0.5 * (moment.register_low + moment.register_high)) / 12)
         lowest = round(moment.register_low)
         rest = pad_and_percussion(task, lowest)
-        spare = 1.0 - len(rest) / max(moment.density_nps * (task.section.end_s - task.section.start_s), 1.0)
         notes: list[DraftNote] = []
         for bar in task.section.bars:
-            request = self._request(bar, task, shift - 12 * octaves, max(spare, 0.3))
+            request = self._request(bar, task, shift - 12 * octaves)
             notes += _placed(self._sampler.write(request), bar, task, shift, octaves)
         drafts = notes + rest
         return with_final_chord(drafts, task.section, task.harmony) if task.is_last else drafts
 
-    def _request(self, bar: Bar, task: SectionTask, melody_shift: int, spare: float) -> BarRequest:
+    def _request(self, bar: Bar, task: SectionTask, melody_shift: int) -> BarRequest:
         moment, key = bar.moment, task.harmony.key
         spans = [s for s in task.harmony.chords if bar.start_tick < s.start_tick < bar.end_tick]
         chords = [(0, chord_at(task.harmony.chords, bar.start_tick))]
@@ -116,14 +117,14 @@ class _ModelWriter:
             melody_range=(low - widen, high + widen),
             accompaniment_range=ACCOMPANIMENT_RANGE,
         )
-        wanted = spare * moment.density_nps * bar.duration_s
+        wanted = NOTES_AN_ONSET * moment.density_nps * bar.duration_s
         return BarRequest(grammar, self._buckets(moment, is_major=key.has_major_third), wanted)
 
     def _buckets(self, moment: MusicMoment, *, is_major: bool) -> NDArray[np.int64]:
         ranks = emotion_ranks(moment.valence, moment.arousal)
         buckets = np.array([_bucket(ranks[name]) if name not in PITCHED_CONDITIONS else 0 for name in CONDITION_NAMES])
         if self._quantiles is not None:
-            place = CONDITION_NAMES.index("notes_per_s")
+            place = CONDITION_NAMES.index("onsets_per_s")
             buckets[place] = 1 + int((moment.density_nps > self._quantiles.borders[place]).sum())
         return np.append(buckets, 1 + int(is_major)).astype(np.int64)
 

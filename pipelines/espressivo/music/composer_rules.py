@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
 
 from espressivo.emotion.plan import EmotionPlan
 from espressivo.music.accompaniment import accompany, bass_line, counter_line, octaves, pad_layer, percussion_line
 from espressivo.music.assembly import SectionTask, assemble, with_final_chord
-from espressivo.music.draft import DraftNote
-from espressivo.music.form import FormSection
+from espressivo.music.draft import SIXTEENTH, DraftNote
 from espressivo.music.melody import ThemeBook, compose_melody
 from espressivo.music.score import Score
 from espressivo.music.settings import MusicSettings
@@ -19,10 +16,10 @@ from espressivo.seeds import child_seed
 __all__ = ["compose_rules", "pad_and_percussion"]
 
 NUM_DENSITY_ROUNDS = 3
-PAD_SHARE, PAD_SHARE_PER_AROUSAL = 0.2, -0.12
 LOWEST_BASS, LOWEST_DOUBLING = 28, 52
-COUNTER_SHARE = 0.06
-"""Shares of all notes that pad (more in calm music) and counter line may take; a pad that needs more is silent."""
+AGITATED = 0.35
+COUNTER_SHARE = 0.12
+"""Notes of the counter line over onsets of all parts, at most."""
 
 
 def compose_rules(plan: EmotionPlan, *, seed: int, settings: MusicSettings) -> Score:
@@ -50,24 +47,28 @@ class _RuleWriter:
         self._before: int | None = None
 
     def write(self, task: SectionTask) -> list[DraftNote]:
-        """Melody, layers, and an accompaniment that takes the notes which the others leave of the density asked for."""
+        """Melody, layers, and an accompaniment that brings all onsets together to the density asked for."""
         section, harmony = task.section, task.harmony
         melody = compose_melody(section, harmony, self._book, self._before, task.random)
         self._before = melody[-1].pitch
         lowest = min(note.pitch for note in melody)
         layers = melody + _fixed_layers(task, melody, lowest)
+        ticks = {note.start_tick for note in layers}
+        taken = {
+            bar.start_tick: {t for t in range(bar.start_tick, bar.end_tick, SIXTEENTH) if t in ticks} for bar in section.bars
+        }
         wanted = {bar.start_tick: bar.moment.density_nps * bar.duration_s for bar in section.bars}
-        taken = _count_by_bar(layers, section)
         correction = 1.0
         state = task.random.bit_generator.state
         drafts = layers
         for _ in range(NUM_DENSITY_ROUNDS):
             task.random.bit_generator.state = state  # each round draws the same patterns, only their density changes
-            budgets = {tick: max(0.0, correction * count - taken[tick]) for tick, count in wanted.items()}
+            goals = {tick: correction * count for tick, count in wanted.items()}
             styles = list(task.palette.styles)
-            drafts = layers + accompany(section, harmony, styles, budgets, max(lowest - 2, 55), task.random)
+            drafts = layers + accompany(section, harmony, styles, goals, taken, max(lowest - 2, 55), task.random)
             drafts = with_final_chord(drafts, section, harmony) if task.is_last else drafts
-            correction *= float(np.clip(sum(wanted.values()) / len(drafts), 0.5, 2.0))
+            num_onsets = len({note.start_tick for note in drafts})
+            correction *= float(np.clip(sum(wanted.values()) / num_onsets, 0.6, 1.6))
         return drafts
 
 
@@ -82,20 +83,12 @@ def _fixed_layers(task: SectionTask, melody: list[DraftNote], lowest: int) -> li
 
 
 def pad_and_percussion(task: SectionTask, lowest: int) -> list[DraftNote]:
-    """Held chords in as many voices as there are notes to spare, and timpani, where the palette has them."""
+    """Held chords, thinner in agitated music, and timpani, where the palette has them."""
     section = task.section
     notes: list[DraftNote] = []
     if "pad" in task.palette.parts:
-        num_notes = section.moment.density_nps * (section.end_s - section.start_s)
-        layers = [pad_layer(task.harmony, voices, max(lowest - 1, 62)) for voices in (3, 2, 1)]
-        share = PAD_SHARE + PAD_SHARE_PER_AROUSAL * section.moment.arousal
-        notes += next((layer for layer in layers if len(layer) <= share * num_notes + 1), [])
+        num_voices = 3 if section.moment.arousal < AGITATED else 2
+        notes += pad_layer(task.harmony, num_voices, max(lowest - 1, 62))
     if "percussion" in task.palette.parts:
         notes += percussion_line(section, task.harmony, is_last=task.is_last)
     return notes
-
-
-def _count_by_bar(notes: list[DraftNote], section: FormSection) -> Counter[int]:
-    starts = np.array([bar.start_tick for bar in section.bars])
-    places = np.searchsorted(starts, [note.start_tick for note in notes], side="right") - 1
-    return Counter(int(starts[place]) for place in places)

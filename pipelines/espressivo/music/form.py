@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +59,7 @@ class Phrase:
         return self.letter.rstrip("'")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FormSection:
     """One segment (or several short ones) set to music.
 
@@ -82,7 +83,7 @@ class FormSection:
     start_s: float
     end_s: float
 
-    @property
+    @cached_property
     def bars(self) -> tuple[Bar, ...]:
         """All bars."""
         return tuple(bar for phrase in self.phrases for bar in phrase.bars)

@@ -274,7 +274,7 @@ def _essential_tones(chord: Chord, num_voices: int) -> list[int]:
     """Third and highest colour first, then root, fifth, doublings."""
     classes = list(chord.pitch_classes)
     order = [1, len(classes) - 1, 0, 2] if len(classes) > 3 else [0, 1, 2] if len(classes) == 3 else [0, 1]
-    ranked = [classes[index] for index in dict.fromkeys(order) if index < len(classes)]
+    ranked = [classes[index] for index in dict.fromkeys([*order, *range(len(classes))])]
     while len(ranked) < num_voices:
         ranked.append(ranked[len(ranked) % len(classes)])
     return ranked[:num_voices]

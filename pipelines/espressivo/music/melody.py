@@ -28,8 +28,8 @@ MAX_PLACES = 48
 THEME_BARS = 2
 CONTOUR_POINTS = 8
 MAX_LEAP = 12
-MELODY_SHARE = 0.27
-"""Share of all notes that the melody may take."""
+MELODY_SHARE = 0.33
+"""Notes of the melody over onsets of all parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def metrical_weight(place: int, num_places: int, beat_places: int) -> float:
 
 
 def _num_notes(bar: Bar, phrase: Phrase, *, is_last: bool) -> int:
-    """Melody notes of a bar: a share of the density asked for; the bar that closes a phrase has about half."""
+    """Melody notes of a bar: a share of the onsets asked for; the bar that closes a phrase has fewer."""
     wanted = MELODY_SHARE * bar.moment.density_nps * bar.duration_s + 0.5
     limit = bar.length_eighths * (1.5 if bar.duration_s > 1.6 else 1.0)
     if is_last:
@@ -192,7 +192,7 @@ def compose_melody(
 
 def chord_at(chords: Sequence[ChordSpan], tick: int) -> Chord:
     """Chord that sounds at a tick."""
-    return chords[max(bisect_right([span.start_tick for span in chords], tick) - 1, 0)].chord
+    return chords[max(bisect_right(chords, tick, key=lambda span: span.start_tick) - 1, 0)].chord
 
 
 def scale_over(key: Key, chord: Chord) -> tuple[int, ...]:

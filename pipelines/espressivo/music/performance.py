@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -55,7 +56,8 @@ class Performer:
         ]
 
     def _bar_at(self, tick: int) -> Bar:
-        return next(bar for bar in reversed(self.section.bars) if bar.start_tick <= tick)
+        bars = self.section.bars
+        return bars[bisect_right(bars, tick, key=lambda bar: bar.start_tick) - 1]
 
     def _velocities(self, drafts: list[DraftNote], bars: list[Bar]) -> NDArray[np.int64]:
         """Accents, parts, phrase arch and chance, scaled to the mean and spread asked for."""
@@ -72,7 +74,8 @@ class Performer:
 
     def _phrase_arch(self, tick: int) -> float:
         """Louder towards two thirds of a phrase (Todd 1992: loudness follows the phrase)."""
-        phrase = next(phrase for phrase in reversed(self.section.phrases) if phrase.bars[0].start_tick <= tick)
+        phrases = self.section.phrases
+        phrase = phrases[bisect_right(phrases, tick, key=lambda phrase: phrase.bars[0].start_tick) - 1]
         start, end = phrase.bars[0].start_tick, phrase.bars[-1].end_tick
         return float(np.sin(np.pi * ((tick - start) / (end - start)) ** 1.3))
 
