@@ -145,7 +145,7 @@ def _talk_tab(acts: Acts, plan_text: gr.Textbox, shared: dict[str, Any]) -> dict
             transcript = gr.Textbox(label="What is said (optional, English)", lines=2, max_length=20000)
     _examples(portrait, speech, transcript)
     consent = gr.Radio(CONSENT, label="Consent: why may this portrait be used?", elem_id="consent")
-    with gr.Accordion("Settings", open=False):
+    with gr.Accordion("Settings", open=False, elem_id="talk-settings"):
         with gr.Row():
             size = gr.Slider(128, 1024, value=512, step=64, label="Longer side, pixels")
             fps = gr.Dropdown(["24", "25", "30000/1001", "30", "50"], value="25", label="Frames a second")

@@ -54,28 +54,30 @@ def affect_colour(valence: float, arousal: float) -> str:
 
 
 def timeline_svg(plan: EmotionPlan) -> str:
-    """Segments as coloured bands with their labels, and the curves of valence and arousal over them."""
+    """Segments as coloured bands with their labels, and the curves of valence and arousal over them.
+
+    It is shown in a narrow column, so its letters are large.
+    """
     duration_s = plan.duration_s
     parts = []
     for segment in plan.segments:
         x, width = _x(segment.start_s, duration_s), _x(segment.end_s, duration_s) - _x(segment.start_s, duration_s)
         colour = affect_colour(segment.vad.valence, segment.vad.arousal)
         parts.append(
-            f'<rect x="{x:.1f}" y="26" width="{max(width - 2, 1):.1f}" height="96" rx="6" fill="{colour}" opacity="0.30"/>'
+            f'<rect x="{x:.1f}" y="40" width="{max(width - 3, 1):.1f}" height="150" rx="10" fill="{colour}" opacity="0.32"/>'
         )
-        if width > 46:
+        if width > 90:
             label = escape(f"{segment.label} · {segment.intensity:.0%}")
-            parts.append(f'<text x="{x + 8:.1f}" y="18" font-size="13" fill="{INK}">{label}</text>')
+            parts.append(f'<text x="{x + 8:.1f}" y="26" font-size="26" fill="{INK}">{label}</text>')
     times = np.linspace(0, duration_s, 241)
     vad = EmotionCurve(plan).at(times).vad
-    for column, colour in ((0, REGION_COLOURS["lips"]), (1, REGION_COLOURS["brows"])):
-        points = " ".join(f"{_x(t, duration_s):.1f},{74 - 42 * v:.1f}" for t, v in zip(times, vad[:, column], strict=True))
-        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2.2"/>')
-    for name, colour, y in (("valence", REGION_COLOURS["lips"], 58), ("arousal", REGION_COLOURS["brows"], 98)):
-        parts.append(f'<text x="{LEFT - 10}" y="{y}" text-anchor="end" font-size="13" fill="{colour}">{name}</text>')
-    parts.append(f'<line x1="{LEFT}" x2="{WIDTH}" y1="74" y2="74" stroke="{FAINT}" stroke-dasharray="3 5"/>')
-    parts += _seconds_axis(duration_s, 138)
-    return _svg(150, parts, "Emotion over time: segments, valence and arousal")
+    for name, column, colour, y in (("valence", 0, REGION_COLOURS["lips"], 90), ("arousal", 1, REGION_COLOURS["brows"], 156)):
+        points = " ".join(f"{_x(t, duration_s):.1f},{115 - 66 * v:.1f}" for t, v in zip(times, vad[:, column], strict=True))
+        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="4"/>')
+        parts.append(f'<text x="{LEFT - 8}" y="{y}" text-anchor="end" font-size="24" fill="{colour}">{name}</text>')
+    parts.append(f'<line x1="{LEFT}" x2="{WIDTH}" y1="115" y2="115" stroke="{FAINT}" stroke-dasharray="4 8" stroke-width="2"/>')
+    parts += _seconds_axis(duration_s, 220, font_px=22)
+    return _svg(230, parts, "Emotion over time: segments, valence and arousal")
 
 
 def performance_svg(track: FacialActionTrack, speech: AudioClip | None) -> str:
@@ -126,11 +128,11 @@ def _x(time_s: float, duration_s: float) -> float:
     return LEFT + (WIDTH - LEFT - 8) * time_s / duration_s
 
 
-def _seconds_axis(duration_s: float, y: float) -> list[str]:
+def _seconds_axis(duration_s: float, y: float, font_px: int = 12) -> list[str]:
     step = next(step for step in (0.5, 1, 2, 5, 10, 30, 60, 300, 1200) if duration_s / step <= 12)
     marks = np.arange(0, duration_s + 1e-9, step)
     return [
-        f'<text x="{_x(float(mark), duration_s):.1f}" y="{y}" font-size="12" text-anchor="middle" fill="{SUBDUED}">'
+        f'<text x="{_x(float(mark), duration_s):.1f}" y="{y}" font-size="{font_px}" text-anchor="middle" fill="{SUBDUED}">'
         f"{mark:g} s</text>"
         for mark in marks
     ]

@@ -82,7 +82,10 @@ button:focus-visible, input:focus-visible, textarea:focus-visible, [tabindex]:fo
 }
 footer { opacity: .7; }
 @media (max-width: 640px) {
-  .gradio-container { padding: 0 8px 24px !important; }
+  .gradio-container { padding: 0 4px 24px !important; }
+  .gradio-container, .gradio-container .main, .gradio-container .column { min-width: 0 !important; }
+  .gradio-container .main { padding: 8px !important; }
+  .gradio-container .row { flex-wrap: wrap; }
   #masthead h1 { font-size: 34px; }
 }
 """
