@@ -18,7 +18,7 @@ from espressivo.training.head.identity import learn_identity
 from espressivo.training.head.makehuman import read_makehuman
 from espressivo.training.head.measure import portrait_points
 from espressivo.training.head.mesh import Float, HeadMesh, mirror_vertices
-from espressivo.training.head.seals import LIP_CLOSING, Lips, seal_lids
+from espressivo.training.head.seals import LIP_CLOSING, LIP_ROUNDING, Lips, seal_lids
 from espressivo.training.head.surface import find_lining
 from espressivo.training.head.transfer import apply_gains, even_sides, jaw_motion, transfer_expressions
 
@@ -92,6 +92,8 @@ def _sealed(head: HeadMesh, marks: Correspondence) -> Float:
     expression = head.expression.copy()
     lips = Lips.of(head, marks, find_lining(head, marks).mouth_depth)
     for name, k in ARKIT_INDEX.items():
+        if name in LIP_ROUNDING:
+            expression[k] = lips.rounded(expression[k], LIP_ROUNDING[name])
         if name in LIP_CLOSING:
             expression[k] = lips.closed_shape(expression[k], LIP_CLOSING[name])
         if name.startswith("eyeBlink"):

