@@ -60,11 +60,17 @@ def build_theme() -> gr.themes.Base:
 
 
 CSS: Final = """
-.gradio-container { max-width: 1320px !important; margin: 0 auto; padding: 0 18px 40px !important; }
+.gradio-container {
+  box-sizing: border-box; width: 100% !important; min-width: 0 !important; max-width: min(1320px, 100vw) !important;
+  margin: 0 auto; padding: 0 clamp(2px, 1.4vw, 18px) 40px !important;
+}
+.gradio-container .main { padding: clamp(6px, 1.4vw, 18px) !important; max-width: 100% !important; box-sizing: border-box; }
+.gradio-container .wrap, .gradio-container .contain, .gradio-container .row, .gradio-container .column { min-width: 0; }
+.gradio-container .contain { max-width: 100%; }
 #masthead { padding: 26px 0 6px; }
 #masthead h1 {
   font-family: 'Iowan Old Style', 'Palatino Linotype', Palatino, Georgia, serif;
-  font-size: 44px; font-weight: 500; font-style: italic; letter-spacing: -0.01em; margin: 0; line-height: 1.05;
+  font-size: clamp(32px, 5vw, 44px); font-weight: 500; font-style: italic; letter-spacing: -0.01em; margin: 0; line-height: 1.05;
 }
 #masthead p { margin: 8px 0 0; color: var(--body-text-color-subdued); font-size: 16px; max-width: 62ch; }
 .thought { border-left: 3px solid var(--color-accent); padding: 2px 0 8px 14px; margin: 0 0 8px; }
@@ -81,11 +87,4 @@ button:focus-visible, input:focus-visible, textarea:focus-visible, [tabindex]:fo
   outline: 2px solid var(--color-accent); outline-offset: 2px;
 }
 footer { opacity: .7; }
-@media (max-width: 640px) {
-  .gradio-container { padding: 0 4px 24px !important; }
-  .gradio-container, .gradio-container .main, .gradio-container .column { min-width: 0 !important; }
-  .gradio-container .main { padding: 8px !important; }
-  .gradio-container .row { flex-wrap: wrap; }
-  #masthead h1 { font-size: 34px; }
-}
 """
