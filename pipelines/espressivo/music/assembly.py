@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
@@ -52,7 +53,12 @@ class SectionWriter(Protocol):
         """Notes of all parts of a section."""
 
 
-def assemble(plan: EmotionPlan, *, seed: int, settings: MusicSettings, writer: SectionWriter) -> Score:
+Harmoniser = Callable[[Form, MusicSettings, np.random.Generator], tuple[SectionHarmony, ...]]
+
+
+def assemble(
+    plan: EmotionPlan, *, seed: int, settings: MusicSettings, writer: SectionWriter, harmoniser: Harmoniser = harmonise
+) -> Score:
     """Lay out, harmonise, let the writer write, perform.
 
     Raises:
@@ -63,7 +69,7 @@ def assemble(plan: EmotionPlan, *, seed: int, settings: MusicSettings, writer: S
             "setting.duration", f"the plan lasts {plan.duration_s:.0f} s; music is composed up to {MAX_MUSIC_S:.0f} s"
         )
     form = lay_out(plan, settings, numpy_generator(seed, "form"))
-    harmonies = harmonise(form, settings, numpy_generator(seed, "harmony"))
+    harmonies = harmoniser(form, settings, numpy_generator(seed, "harmony"))
     palettes = choose_palettes(form, settings)
     parts = _parts(palettes)
     notes: list[Note] = []
