@@ -22,6 +22,7 @@ HAIRLINE = np.array(
 )  # fmt: skip
 AXIS_Z = -8.0  # of the axis around which azimuth is measured
 LONGEST_STEP_CM = 0.55
+MAX_POINTS = 34  # of a finished strand
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def _trimmed(points: FloatArray, style: Hairstyle, rng: np.random.Generator) -> 
     num, steps, _ = points.shape
     uncut = points[:, :, 1] > style.cut_cm + 0.85 * rng.normal(size=(num, 1))
     share = np.clip(np.count_nonzero(uncut, axis=1) / steps, 0.15, 1)
-    where = share[:, None] * np.arange(steps)[None, :]
+    where = share[:, None] * np.linspace(0, steps - 1, min(steps, MAX_POINTS))[None, :]
     lower = np.minimum(where.astype(int), steps - 2)
     part = (where - lower)[:, :, None]
     rows = np.arange(num)[:, None]

@@ -76,8 +76,8 @@ def paint(person: Person, human: Human, mesh: QuadMesh) -> SkinMaps:
     albedo = albedo * (1 - lips[:, None]) + lip_colour * lips[:, None]
     oily = np.clip(_blob(points, 0.0, nose_y + 1.5, 0.9, 2.6) + 0.6 * _blob(points, 0.0, 4.0, 3.0, 1.8), 0, 1)
     roughness = 0.52 - 0.10 * oily + 0.05 * mottled
-    roughness = roughness * (1 - lips) + 0.36 * lips
-    gloss = (0.8 + 0.35 * oily + 0.15 * fine) * (1 - lips) + 1.25 * lips
+    roughness = roughness * (1 - lips) + 0.40 * lips
+    gloss = (0.8 + 0.35 * oily + 0.15 * fine) * (1 - lips) + 1.05 * lips
     return SkinMaps(albedo, roughness, gloss, lips)
 
 
