@@ -1,6 +1,7 @@
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -124,26 +125,22 @@ def test_equal_jobs_are_rendered_once(tmp_path: Path) -> None:
     assert len(list((store.root / "results").iterdir())) == 3
 
 
-@pytest.mark.parametrize("damage", ["change", "cut", "remove", "unseal", "empty_record"])
-def test_damaged_results_are_rendered_again(damage: str, tmp_path: Path) -> None:
-    jobs, store = jobs_named(tmp_path, "fine-a"), Store(tmp_path / "run")
+def test_damaged_results_are_rendered_again(tmp_path: Path) -> None:
+    jobs, store = jobs_named(tmp_path, *[f"fine-{n}" for n in range(6)]), Store(tmp_path / "run")
     run(jobs, store)
     before = contents(store)
-    target = store.object_path(jobs[0].key) / "result.txt"
-    match damage:
-        case "change":
-            target.write_bytes(target.read_bytes()[:-2] + b"9\n")
-        case "cut":
-            target.write_bytes(target.read_bytes()[:10])
-        case "remove":
-            target.unlink()
-        case "unseal":
-            (target.parent / "object.json").write_text("[]")
-        case "empty_record":
-            (store.root / "records" / f"{jobs[0].key}.json").write_bytes(b"")
-    summary = run(jobs, store)
-    assert summary.states == ({} if damage == "empty_record" else {"done": 1})
+    folders = [store.object_path(job.key) for job in jobs]
+    results = [folder / "result.txt" for folder in folders]
+    results[0].write_bytes(results[0].read_bytes()[:-2] + b"9\n")
+    results[1].write_bytes(results[1].read_bytes()[:10])
+    results[2].unlink()
+    (folders[3] / "object.json").write_text("[]")
+    (store.root / "records" / f"{jobs[4].key}.json").write_bytes(b"")
+    pending, _ = plan_run(jobs, store, BatchOptions())
+    assert [job.name for job in pending] == ["fine-0", "fine-1", "fine-2", "fine-3"]
+    assert run(jobs, store).states == {"done": 4}
     assert contents(store) == before
+    assert all((record := store.read_record(job.key)) and record.state == "done" for job in jobs)
 
 
 def test_shards_share_the_work_and_the_store(tmp_path: Path) -> None:
@@ -242,7 +239,7 @@ def frozen_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("frozen_tables")
 def test_a_killed_run_is_resumed(tmp_path: Path) -> None:
-    killed_and_resumed(tmp_path, num_jobs=24, num_kills=3)
+    killed_and_resumed(tmp_path, num_jobs=16, num_kills=2)
 
 
 @pytest.mark.slow
@@ -286,6 +283,25 @@ def test_a_record_that_cannot_be_written_stops_the_run(tmp_path: Path) -> None:
     (store.root / "records").symlink_to(tmp_path / "nowhere")
     with pytest.raises(EncodeError):
         run_jobs(jobs, Store(store.root), LocalEngine(ToyWorker, num_workers=1), QUICK)
+
+
+def test_a_full_disk_stops_the_run_and_it_can_go_on(tmp_path: Path) -> None:
+    jobs, store = jobs_named(tmp_path, *[f"fine-{n}" for n in range(6)]), Store(tmp_path / "run")
+    run(jobs[:2], store)
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (250, 250))
+
+    command = [sys.executable, str(TOY_MAIN), str(tmp_path / "m.jsonl"), str(store.root), "1"]
+    full = subprocess.run(command, preexec_fn=limit, capture_output=True, text=True, check=False)
+    assert full.returncode == 1
+    assert "EncodeError: no room to write" in full.stderr
+    assert [store.is_complete(job.key) for job in jobs[:2]] == [True, True]
+    summary = run(jobs, store, options=BatchOptions(backoff_s=0.01, retry_failed=True))
+    assert summary.exit_status == 0
+    assert all(store.is_complete(job.key) for job in jobs)
+    assert list((store.root / "work").iterdir()) == []
+    assert not list(store.root.rglob("*.part*"))
 
 
 def test_real_jobs_give_the_same_bytes_with_any_number_of_workers(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from espressivo.batch.execution import Outcome
 from espressivo.batch.jobs import Job
 from espressivo.batch.store import JobRecord, State, Store
 from espressivo.errors import Cancelled
+from espressivo.media.atomic import encode_error
 
 __all__ = ["BatchEvent", "BatchOptions", "BatchSummary", "EventCallback", "plan_run", "run_jobs"]
 
@@ -250,8 +251,11 @@ class _Run:
         if outcome is not None:
             line["wall_s"] = round(outcome.wall_s, 4)
             line |= {"code": outcome.failure.code, "message": outcome.failure.message} if outcome.failure else {}
-        self._events.write(json.dumps(line, ensure_ascii=False) + "\n")
-        self._events.flush()
+        try:
+            self._events.write(json.dumps(line, ensure_ascii=False) + "\n")
+            self._events.flush()
+        except OSError as error:
+            raise encode_error(error, self._store.events_path) from error
         if self._on_event is not None:
             self._on_event(BatchEvent(event, job, outcome, self._num_settled, self._summary.num_jobs))
 

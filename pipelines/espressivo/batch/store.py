@@ -32,6 +32,8 @@ from espressivo.provenance import digest
 __all__ = ["JobRecord", "Store", "seal"]
 
 SEAL: Final = "object.json"
+# No record takes so long to write; whoever began it is dead.
+STALE_S: Final = 3600.0
 State = Literal["done", "failed", "quarantined"]
 
 
@@ -190,7 +192,12 @@ class Store:
 
     @contextmanager
     def workshop(self) -> Iterator[Path]:
-        """A folder for results in the making; those of runners that died are removed."""
+        """A folder for results in the making; those of runners that died are removed, and what else they left half written."""
+        oldest = time.time() - STALE_S
+        for stale in (self.root / "records").glob(".*.part.json"):
+            with suppress(FileNotFoundError):
+                if stale.stat().st_mtime < oldest:
+                    stale.unlink()
         for abandoned in (self.root / "work").iterdir():
             with suppress(ManifestError), _lock(abandoned / "alive", shared=False):
                 shutil.rmtree(abandoned, ignore_errors=True)

@@ -82,7 +82,7 @@ def _costs(folder: Path, *, num_jobs: int, num_alone: int) -> list[Figure]:
         ),
         Figure(
             "batch.runner_limit", 60_000 / float(overheads_ms.mean()), "1/min", "higher", None, None, {},
-            "derived: 60,000 ms / overhead; so many workers one runner could feed with jobs of a minute; shards have a runner each",
+            "derived: 60,000 ms / overhead; so many workers with jobs of a minute one runner could feed; each shard has a runner",
         ),
         Figure(
             "batch.memory_growth", float(growth), "MB", "lower", 20.0, None, {},
