@@ -179,6 +179,15 @@ def test_jpegs_with_endless_scans_are_refused(gradient: np.ndarray, encoded: Enc
     assert caught.value.code == "image.malformed"
 
 
+def test_large_jpegs_may_have_few_scans(encoded: Encode) -> None:
+    data = encoded(Image.new("RGB", (6000, 6000)), "JPEG", progressive=True)
+    last = data[data.rindex(b"\xff\xda") : -2]
+    started = time.perf_counter()
+    with pytest.raises(ImageInputError, match="has 30 scans"):
+        decode_image(data[:-2] + last * (30 - data.count(b"\xff\xda")) + data[-2:], "x")
+    assert time.perf_counter() - started < 1
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP"])
 @pytest.mark.parametrize("kept", [0.3, 0.6, 0.95])
 def test_truncated_pictures_are_refused(kind: str, kept: float, encoded: Encode) -> None:

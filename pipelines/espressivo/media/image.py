@@ -25,6 +25,7 @@ from espressivo.media.limits import (
     MAX_IMAGE_BYTES,
     MAX_IMAGE_PIXELS,
     MAX_IMAGE_SIDE,
+    MAX_JPEG_SCANNED_PIXELS,
     MAX_JPEG_SCANS,
     MIN_IMAGE_SIDE,
 )
@@ -81,10 +82,13 @@ def load_image(path: Path, *, background: Rgb = WHITE) -> NDArray[np.uint8]:
 def decode_image(data: bytes, name: str, *, background: Rgb = WHITE) -> NDArray[np.uint8]:
     """As :func:`load_image`, for bytes that are already in memory; ``name`` appears in messages."""
     kind = _kind(data, name)
-    _check_before_decoding(data, kind, name)
+    if kind == "WebP":
+        _check_webp(data, name)
     try:
         picture = DECODERS[kind](io.BytesIO(data))
         _check_size(picture.size, name)
+        if kind == "JPEG":
+            _check_scans(data, picture.size, name)
         picture.load()
         upright = _upright(picture)
     except ImageInputError:
@@ -128,21 +132,16 @@ def _kind(data: bytes, name: str) -> str:
     )
 
 
-def _check_before_decoding(data: bytes, kind: str, name: str) -> None:
-    """What Pillow would only notice after allocating memory or spending time."""
-    if kind == "WebP":
-        size = _webp_size(data)
-        if size is None:
-            raise ImageInputError("image.malformed", f"{name!r} is not a valid WebP picture; export it again")
-        _check_size(size, name)
-    if kind == "JPEG" and data.count(JPEG_SCAN) > MAX_JPEG_SCANS:
-        raise ImageInputError(
-            "image.malformed", f"{name!r} has over {MAX_JPEG_SCANS} scans, as no camera writes them; save it again as PNG"
-        )
+def _check_webp(data: bytes, name: str) -> None:
+    """libwebp allocates the canvas before anybody can look at its size."""
+    size = _webp_size(data)
+    if size is None:
+        raise ImageInputError("image.malformed", f"{name!r} is not a valid WebP picture; export it again")
+    _check_size(size, name)
 
 
 def _webp_size(data: bytes) -> tuple[int, int] | None:
-    """Canvas size from the first chunk; libwebp allocates the canvas before anybody can look at it.
+    """Canvas size from the first chunk.
 
     Reference: WebP Container Specification (Google), sections "Extended File Format", "Simple File Format"; RFC 6386, 9.1.
     """
@@ -170,6 +169,12 @@ def _check_size(size: tuple[int, int], name: str) -> None:
             f"{name!r} is {width} x {height}; at most {MAX_IMAGE_PIXELS // 10**6} megapixels and {MAX_IMAGE_SIDE} pixels a side "
             "are accepted; scale it down",
         )
+
+
+def _check_scans(data: bytes, size: tuple[int, int], name: str) -> None:
+    scans = data.count(JPEG_SCAN)
+    if scans > MAX_JPEG_SCANS or scans * size[0] * size[1] > MAX_JPEG_SCANNED_PIXELS:
+        raise ImageInputError("image.malformed", f"{name!r} has {scans} scans, as no camera writes them; save it again as PNG")
 
 
 def _malformed(name: str, kind: str, error: Exception) -> ImageInputError:

@@ -18,6 +18,7 @@ MAX_IMAGE_SIDE: Final = 16_384
 MIN_IMAGE_SIDE: Final = 16
 # A progressive JPEG pays a pass over the whole picture for each scan, however few bytes the scan has; cameras write 10.
 MAX_JPEG_SCANS: Final = 100
+MAX_JPEG_SCANNED_PIXELS: Final = 12 * MAX_IMAGE_PIXELS
 # Colour profiles of printers, with their tables, are below 3 MB.
 MAX_ICC_BYTES: Final = 4 * MEBIBYTE
 
