@@ -133,7 +133,7 @@ def _kind(data: bytes, name: str) -> str:
 
 
 def _check_webp(data: bytes, name: str) -> None:
-    """libwebp allocates the canvas before anybody can look at its size."""
+    """The library allocates the canvas before anybody can look at its size."""
     size = _webp_size(data)
     if size is None:
         raise ImageInputError("image.malformed", f"{name!r} is not a valid WebP picture; export it again")
