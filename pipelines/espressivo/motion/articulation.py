@@ -32,8 +32,9 @@ def articulation_gains(sequence: Sequence[Gesture], speech: SpeechAnalysis, time
     relative = np.clip(rate / settings["usual_syllables_per_s"], 0.6, 1.7)
     arousal = np.interp(centres, timeline.times_s, timeline.carriage.arousal)
     jaw_loudness = np.clip(10.0 ** (loud_db / settings["jaw_db_per_decade"]), *settings["jaw_loudness_range"])
+    jaw = jaw_loudness * relative ** settings["jaw_rate_power"] * (1.0 + settings["jaw_per_arousal"] * arousal)
     return ArticulationGains(
-        jaw=jaw_loudness * relative ** settings["jaw_rate_power"] * (1.0 + settings["jaw_per_arousal"] * arousal),
+        jaw=np.clip(jaw, *settings["jaw_gain_range"]),
         lips=np.clip(10.0 ** (loud_db / settings["lips_db_per_decade"]), 0.8, 1.3) * relative ** settings["lips_rate_power"],
         theta=relative ** settings["theta_rate_power"],
     )

@@ -105,6 +105,9 @@ def _scaled(targets: FloatArray, sequence: Sequence[Gesture], style: SpeakingSty
         lips_gain = style.lips_gain * lips_stress * gains.lips[index]
         scaled[index, lips] *= lips_gain
         scaled[index, rounding] *= style.rounding_gain * lips_gain
+    knee, most = load_config(CONFIG)["gains"]["jaw_knee"]
+    beyond = np.maximum(0.0, scaled[:, jaw] - knee) / (most - knee)
+    scaled[:, jaw] = np.minimum(scaled[:, jaw], knee) + (most - knee) * -np.expm1(-beyond)
     return np.clip(scaled, 0.0, 1.0)
 
 
