@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import gradio as gr
 import numpy as np
+from numpy.typing import NDArray
 
 from espressivo.emotion.parse import parse_emotion, parse_keyframes
 from espressivo.emotion.plan import EmotionPlan, save_plan
 from espressivo.emotion.planner import plan_emotion
 from espressivo.emotion.request import EmotionRequest, Personality
-from espressivo.errors import EmotionInputError, EspressivoError
+from espressivo.errors import Cancelled, EmotionInputError, EspressivoError, ImageInputError
 from espressivo.media.audio import load_audio
 from espressivo.music.pictures import piano_roll
 from espressivo.music.settings import MusicSettings
@@ -36,6 +37,8 @@ from espressivo_demo.editing import (
 from espressivo_demo.studio import Studio, key_frames, plan_from_text, watched
 
 __all__ = ["Acts"]
+
+T = TypeVar("T")
 
 NO_PLAN: Final = "Think first: say what is felt and press Think."
 STAGE_WORDS: Final = {
@@ -228,7 +231,7 @@ class Acts:
 
     def compare(
         self, portrait: str | None, words: Sequence[str], intensity: float, size: int, progress: gr.Progress
-    ) -> Iterator[np.ndarray[Any, Any]]:
+    ) -> Iterator[NDArray[np.uint8]]:
         """One portrait, many emotions at their height, in a grid."""
         from espressivo_demo.comparing import emotion_grid
 
@@ -249,18 +252,16 @@ def _needed(plan_text: str) -> EmotionPlan:
 
 def _given(portrait: str | None) -> str:
     if portrait is None:
-        from espressivo.errors import ImageInputError
-
         raise ImageInputError("image.missing", "there is no portrait yet: upload a picture of one face or take an example")
     return portrait
 
 
-def _progressed(steps: Iterator[Any], progress: gr.Progress) -> Iterator[Any]:
-    """Show progress; return the result. Yields nothing visible, but gives the page its chance to stop."""
+def _progressed(steps: Iterator[ProgressEvent | T], progress: gr.Progress) -> Generator[Any, None, T]:
+    """Show progress; return the result. What it yields changes nothing, but gives the page its chance to stop."""
     for step in steps:
         if not isinstance(step, ProgressEvent):
             return step
         words = STAGE_WORDS.get(step.stage, step.stage)
         progress((step.done, step.total or None), desc=words, unit="frames" if step.total else "steps")
         yield gr.skip()
-    return None
+    raise Cancelled

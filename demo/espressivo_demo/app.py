@@ -59,6 +59,7 @@ def build_demo(settings: DemoSettings, folder: Path) -> gr.Blocks:
     """
     acts = Acts(Studio(folder), settings.max_speech_s)
     shared: dict[str, Any] = {"concurrency_id": "render", "concurrency_limit": settings.num_renders}
+    demo: gr.Blocks
     with gr.Blocks(title="espressivo", analytics_enabled=False, delete_cache=(600, settings.keep_s)) as demo:
         gr.HTML(
             "<header><h1>espressivo</h1><p>One emotion, thought through once: shown by a face, heard in music. "
@@ -67,7 +68,7 @@ def build_demo(settings: DemoSettings, folder: Path) -> gr.Blocks:
         )
         with gr.Row(equal_height=False):
             with gr.Column(scale=5, min_width=340):
-                plan_text, plan_outputs = _feeling_panel(acts)
+                plan_text = _feeling_panel(acts)
             with gr.Column(scale=7, min_width=340), gr.Tabs():
                 with gr.Tab("Talking head", id="talk"):
                     sources = _talk_tab(acts, plan_text, shared)
@@ -79,18 +80,17 @@ def build_demo(settings: DemoSettings, folder: Path) -> gr.Blocks:
                     _compare_tab(acts, sources["portrait"], shared)
                 with gr.Tab("About", id="about"):
                     gr.Markdown(ABOUT)
-        del plan_outputs
     demo.queue(max_size=settings.max_waiting, default_concurrency_limit=4)
     return demo
 
 
-def _feeling_panel(acts: Acts) -> tuple[gr.Textbox, list[Any]]:
+def _feeling_panel(acts: Acts) -> gr.Textbox:
     ontology = Ontology.load()
     gr.Markdown("### The feeling")
     words = gr.Textbox(
         label="What is felt", placeholder="joy turning to awe - or any sentence", lines=2, max_length=2000, elem_id="words"
     )
-    gr.Examples([[starter] for starter in STARTERS], [words], label="Try", elem_id="starters", api_name=False)
+    gr.Examples([[starter] for starter in STARTERS], [words], label="Try", elem_id="starters", api_visibility="private")
     picked = gr.Dropdown(
         sorted(node.name for node in ontology), label="Or a word of the ontology", filterable=True, value=None, elem_id="node"
     )
@@ -131,7 +131,7 @@ def _feeling_panel(acts: Acts) -> tuple[gr.Textbox, list[Any]]:
     actions.input(kindly(acts.edit_actions), [plan_text, actions], [plan_text, plan_file], api_visibility="private")
     music.input(kindly(acts.edit_music), [plan_text, music], [plan_text, plan_file], api_visibility="private")
     upload.upload(kindly(acts.load), upload, shown, api_visibility="private")
-    return plan_text, shown
+    return plan_text
 
 
 def _talk_tab(acts: Acts, plan_text: gr.Textbox, shared: dict[str, Any]) -> dict[str, Any]:
@@ -204,7 +204,7 @@ def _examples(portrait: gr.Image, speech: gr.Audio, transcript: gr.Textbox) -> N
     rows = [
         [str(example_path(name)), str(example_path("speech.wav")), words] for name in portraits if example_path(name).exists()
     ]
-    gr.Examples(rows, [portrait, speech, transcript], label="Examples", elem_id="examples", api_name=False)
+    gr.Examples(rows, [portrait, speech, transcript], label="Examples", elem_id="examples", api_visibility="private")
 
 
 def _music_tab(acts: Acts, plan_text: gr.Textbox, shared: dict[str, Any]) -> None:

@@ -111,7 +111,7 @@ def _waveform(speech: AudioClip, duration_s: float) -> list[str]:
 
 
 def _row(
-    label: str, colour: str, times: NDArray[np.float64], curve: NDArray[np.float32], duration_s: float, y: float
+    label: str, colour: str, times: NDArray[np.floating], curve: NDArray[np.floating], duration_s: float, y: float
 ) -> list[str]:
     step = max(1, len(times) // 700)
     points = " ".join(f"{_x(t, duration_s):.1f},{y - 21 * c:.1f}" for t, c in zip(times[::step], curve[::step], strict=True))
