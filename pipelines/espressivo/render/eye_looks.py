@@ -16,8 +16,9 @@ from scipy.interpolate import make_smoothing_spline
 
 from espressivo.face.arkit import ARKIT_INDEX
 from espressivo.face.landmark_groups import IRISES, LEFT_EYE, LID_PAIRS, RIGHT_EYE
+from espressivo.render.eyeballs import bare_eyeball
 from espressivo.render.fitting import HeadFit
-from espressivo.render.imaging import AREA, CUBIC, LINEAR, as_alpha, blur, dilate, fill_polygon, resize, sample, smoothstep
+from espressivo.render.imaging import AREA, LINEAR, as_alpha, blur, fill_polygon, resize, sample
 from espressivo.render.regions import Region
 
 __all__ = ["EYES", "UPPER_RIM", "EyeLook", "eye_looks", "lid_gap"]
@@ -31,8 +32,6 @@ UPPER_RIM = ((263, 466, 388, 387, 386, 385, 384, 398, 362), (33, 246, 161, 160, 
 CREASE = ((359, 467, 260, 259, 257, 258, 286, 414, 463), (130, 247, 30, 29, 27, 28, 56, 190, 243))
 # Skin around the eye that a lid takes its colour from: below, between lid and brow, beside.
 SKIN_AROUND = ((450, 449, 451, 448, 452, 443, 444, 442, 445, 446), (230, 229, 231, 228, 232, 223, 224, 222, 225, 226))
-RIM_ERODE = 0.07
-LIMBUS = 1.12
 BROW_DARKNESS = 0.72
 
 
@@ -77,7 +76,7 @@ def _look(image: Image, fit: HeadFit, side: int) -> EyeLook:
     window = image[region.slices]
     points = fit.project(fit.vertices(fit.own_expression))
     closed = _closed_points(fit, side)
-    ball, catch_light = _eyeball(window, contour - corner, fit.landmarks[list(IRISES[side])] - corner, fit.scale)
+    ball, catch_light = bare_eyeball(window, contour - corner, fit.landmarks[list(IRISES[side])] - corner, fit.scale)
     closed_marks = fit.head.landmarks(closed)[:, :2] - corner
     rim, crease = closed_marks[list(UPPER_RIM[side])], closed_marks[list(CREASE[side])]
     lid = _lid_skin(image, fit, side, region)
@@ -115,65 +114,6 @@ def _closed_points(fit: HeadFit, side: int) -> Float:
     return fit.project(fit.vertices(weights))
 
 
-def _eyeball(window: Image, contour: Float, iris: Float, scale: float) -> tuple[Image, Float]:
-    """Eyeball without lids, and its catch-lights."""
-    height, width = window.shape[:2]
-    opening = (fill_polygon((height, width), contour) > 127).astype(np.uint8)
-    if not opening.any():
-        return window.copy(), np.zeros(window.shape, np.float32)
-    seen = 1 - dilate(1 - opening, max(1, round(2 * RIM_ERODE * scale)))
-    centre, radius = iris[0], float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean())
-    ball, light = _take_catch_light(window.astype(np.float32), opening > 0, centre, radius)
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    distance = np.hypot(x - centre[0], y - centre[1]) / max(radius, 1.0)
-    disc = distance < LIMBUS
-    _complete_iris(ball, seen > 0, disc, distance)
-    around = dilate(seen, max(3, round(2.6 * scale))) > 0
-    known = (seen > 0) | disc
-    filled = _inpaint(np.clip(ball, 0, 255).astype(np.uint8), around & ~known, scale)
-    return filled, light
-
-
-def _take_catch_light(window: Float, opening: NDArray[np.bool_], centre: Float, radius: float) -> tuple[Float, Float]:
-    """Split bright small spots off the iris."""
-    size = max(3, int(radius * 0.9) | 1)
-    plain = np.stack(
-        [cv2.morphologyEx(window[..., k], cv2.MORPH_OPEN, np.ones((size, size), np.uint8)) for k in range(3)], axis=-1
-    )
-    excess = (window - plain).min(axis=-1)
-    y, x = np.mgrid[: window.shape[0], : window.shape[1]].astype(np.float32)
-    inside = 1 - smoothstep(np.hypot(x - centre[0], y - centre[1]) / max(radius, 1.0), 0.75, 0.95)
-    amount = smoothstep(excess, 25, 60) * inside * opening
-    amount = blur(amount, max(0.5, radius * 0.06))
-    light = (window - plain) * amount[..., None]
-    return window - light, light
-
-
-def _complete_iris(ball: Float, seen: NDArray[np.bool_], disc: NDArray[np.bool_], distance: Float) -> None:
-    """What the lids hide of the iris gets the mean colour of the same radius, in place."""
-    known, hidden = disc & seen, disc & ~seen
-    if known.sum() < 12 or not hidden.any():
-        return
-    rings = (distance * 12).astype(int)
-    count = np.bincount(rings[known], minlength=16).astype(np.float32)
-    profile = np.stack([np.bincount(rings[known], ball[..., k][known], minlength=16) for k in range(3)], axis=-1)
-    filled = np.flatnonzero(count > 0)
-    table = np.stack([np.interp(np.arange(len(count)), filled, profile[filled, k] / count[filled]) for k in range(3)], axis=-1)
-    ball[hidden] = table[np.minimum(rings[hidden], len(count) - 1)]
-
-
-def _inpaint(picture: Image, hole: NDArray[np.bool_], scale: float) -> Image:
-    """Fill a hole smoothly; large pictures are filled at a smaller size."""
-    shrink = max(1.0, scale / 24)
-    if shrink == 1.0:
-        return np.asarray(cv2.inpaint(picture, hole.astype(np.uint8), 3, cv2.INPAINT_TELEA), np.uint8)
-    size = (max(4, round(picture.shape[1] / shrink)), max(4, round(picture.shape[0] / shrink)))
-    small_hole = (resize(hole.astype(np.float32), size, AREA) > 0.01).astype(np.uint8)
-    small = cv2.inpaint(resize(picture, size, AREA), small_hole, 3, cv2.INPAINT_TELEA)
-    large = resize(np.asarray(small), (picture.shape[1], picture.shape[0]), CUBIC)
-    return np.where(hole[..., None], large, picture)
-
-
 def _lid_skin(image: Image, fit: HeadFit, side: int, region: Region) -> Float:
     """Skin as it would be over the eye: a plane through the colours around it, with the grain of the skin below."""
     radius = max(1, round(0.14 * fit.scale))
@@ -183,10 +123,11 @@ def _lid_skin(image: Image, fit: HeadFit, side: int, region: Region) -> Float:
         patch = image[max(int(y) - radius, 0) : int(y) + radius + 1, max(int(x) - radius, 0) : int(x) + radius + 1].reshape(-1, 3)
         if len(patch):
             rows.append((1.0, x, y))
-            colours.append(np.percentile(patch, 60, axis=0))
+            colours.append(np.percentile(patch, 50, axis=0))
     design, colour = np.array(rows), np.array(colours)
-    bright = colour.mean(axis=1) > BROW_DARKNESS * np.median(colour[:5].mean(axis=1))  # what is darker is brow or lashes
-    design, colour = design[bright], colour[bright]
+    lower_lid = np.median(colour[:5], axis=0) * BROW_DARKNESS
+    dark = colour.mean(axis=1) < lower_lid.mean()  # brow or lashes
+    colour[dark] = lower_lid
     middle = marks.mean(axis=0)
     design[:, 1:] = (design[:, 1:] - middle) / (2 * fit.scale)
     plane = np.linalg.solve(design.T @ design + np.diag([0, 0.6, 0.6]), design.T @ (colour - colour.mean(axis=0)))

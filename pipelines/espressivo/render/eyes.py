@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from espressivo.render.eye_looks import EYES, UPPER_RIM, EyeLook, lid_gap
 from espressivo.render.fitting import HeadFit
-from espressivo.render.imaging import AREA, CUBIC, LINEAR, blur, dilate, fill_polygon, resize, sample, smoothstep
+from espressivo.render.imaging import AREA, CUBIC, LINEAR, as_alpha, blur, fill_polygon, resize, sample, smoothstep
 from espressivo.render.layers import Canvas, Layer
 from espressivo.render.rasterizer import rasterize
 from espressivo.render.topology import HeadTopology
@@ -24,7 +24,7 @@ LASHES = (0.3, 0.9)
 SHUT = (0.98, 1.04)
 UPPER_LID = (0.02, 0.2)
 STILL_PX = 0.35
-OPENING_MARGIN = 0.08
+LOWER_LID = 9  # points of an eye's contour up to the inner corner
 
 
 def draw_eye(
@@ -46,17 +46,27 @@ def draw_eye(
     drawn[eyeball, 2] -= 0.12 * fit.scale
     both = rasterize(drawn, topology.eyes[side], canvas.height, canvas.width)
     num_skin = len(topology.eyes[side]) - len(topology.eyeballs[side])
-    opening = fill_polygon((canvas.height, canvas.width), canvas.cells(marks[list(EYES[side])])[:, :2])
-    opening = dilate(opening, 2 * round(OPENING_MARGIN * fit.scale * canvas.zoom) + 1)
-    is_ball = (both.index >= num_skin) & (opening > 127)
+    opening = _opening(canvas, canvas.cells(marks[list(EYES[side])])[:, :2])
     layers = []
-    if is_ball.any():
-        layers.append(_ball_layer(fit, topology, look, side, canvas, drawn, is_ball, drift.mean(axis=0), activity))
+    if opening.any():
+        layers.append(_ball_layer(fit, topology, look, side, canvas, drawn, opening, drift.mean(axis=0), activity))
     closing = 1 - lid_gap(fit, side, points) / max(look.gap, 1e-3)
     if closing > CLOSING[0]:
         values = np.concatenate([look.closed, fit.head.lid[side][:, None]], axis=1)
-        layers.append(_lid_layer(look, canvas, both.interpolate(values), (both.index >= 0) & ~is_ball, closing))
+        layers.append(_lid_layer(look, canvas, both.interpolate(values), (both.index >= 0) & (both.index < num_skin), closing))
     return tuple(layers)
+
+
+def _opening(canvas: Canvas, contour: Float) -> Float:
+    """``(h, w)`` 0-1 between the lids; nothing where the upper lid has come down over the lower one."""
+    upper = np.concatenate([contour[LOWER_LID - 1 :], contour[:1]])
+    order = np.argsort(upper[:, 0])
+    lower = contour[:LOWER_LID].copy()
+    over = np.interp(lower[:, 0], upper[order, 0], upper[order, 1])
+    gap = np.maximum(lower[:, 1] - over, 0)
+    lower[:, 1] = over + gap
+    between = fill_polygon((canvas.height, canvas.width), np.concatenate([lower, upper[1:-1]]))
+    return as_alpha(between) * smoothstep(float(gap.max()) / canvas.zoom, 0.3, 1.5)
 
 
 def _corners(fit: HeadFit, side: int) -> tuple[int, int]:
@@ -71,7 +81,7 @@ def _ball_layer(
     side: int,
     canvas: Canvas,
     drawn: Float,
-    is_ball: NDArray[np.bool_],
+    opening: Float,
     drift: Float,
     activity: float,
 ) -> Layer:
@@ -85,8 +95,7 @@ def _ball_layer(
     ball = sample(look.ball, place, CUBIC, cv2.BORDER_REPLICATE).astype(np.float32)
     lamp = region.grid() - drift - corner
     ball += sample(look.catch_light, lamp, LINEAR, cv2.BORDER_REPLICATE)
-    alpha = is_ball.astype(np.float32)
-    alpha = resize(alpha, (region.width, region.height), AREA)
+    alpha = resize(opening, (region.width, region.height), AREA)
     alpha = blur(alpha, max(0.6, 0.02 * fit.scale)) * (raster.index >= 0) * np.float32(activity)
     return Layer(region, ball * alpha[..., None], alpha)
 
