@@ -18,7 +18,7 @@ Image = NDArray[np.uint8]
 RIM_ERODE: Final = 0.07  # units of the head: the lids' edge belongs to the lids
 LIMBUS: Final = (0.9, 1.12)  # radii of the iris between which it turns into the white
 NUM_RINGS: Final = 24
-SHADED_WHITE: Final = 0.9  # under the lids less light falls than where the white is seen
+SHADED_WHITE: Final = 0.8  # under the lids less light falls than where the white is seen
 
 
 def bare_eyeball(window: Image, contour: Float, iris: Float, scale: float) -> tuple[Image, Float]:

@@ -38,7 +38,7 @@ OWN_DETAIL: Final = 0.9
 OWN_DETAIL_RANGE: Final = (-0.16, 0.10)
 # Relief of skin (deviation of its fine structure, part of its brightness) of smooth and of deeply lined faces; measured by eye.
 SMOOTH_SKIN, LINED_SKIN = 0.012, 0.045
-YOUNG, OLD = 0.6, 1.25
+YOUNG, OLD = 0.5, 1.25
 
 
 @dataclass(frozen=True, eq=False)
