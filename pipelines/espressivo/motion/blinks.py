@@ -64,12 +64,13 @@ def draw_blinks(timeline: Timeline, gaze_shifts: list[tuple[float, float]], rate
     rate = rates["silent"] + activity * (rates["talking"] - rates["silent"])
     # Time runs faster where a blink is likely: intervals are log-normal in that warped time.
     elapsed = np.cumsum(_hazard(timeline, clock_s) * rate * rate_scale) * CLOCK_S / 60.0
-    times: list[float] = []
+    times: list[tuple[float, bool]] = []
     wanted = float(generator.uniform(0.2, 0.9))
     while len(elapsed) and wanted < elapsed[-1]:
-        times.append(float(clock_s[np.searchsorted(elapsed, wanted)]))
+        time_s = float(clock_s[np.searchsorted(elapsed, wanted)])
+        times.append((time_s, False))
         if generator.random() < settings["double_share"]:
-            times.append(times[-1] + float(generator.uniform(*settings["double_gap_s"])))
+            times.append((time_s + float(generator.uniform(*settings["double_gap_s"])), True))
         log_sd = settings["interval_log_sd"]
         wanted += float(generator.lognormal(-0.5 * log_sd**2, log_sd)) / (1.0 + settings["double_share"])
     low, high = settings["gaze_shift_chance"]
@@ -78,15 +79,17 @@ def draw_blinks(timeline: Timeline, gaze_shifts: list[tuple[float, float]], rate
         chance = float(np.clip((amplitude_deg - first) / span, low, high))
         scale = min(1.0, rate_scale * timeline.at(timeline.carriage.blink_rate_scale, time_s))
         if generator.random() < chance * scale:
-            times.append(max(0.0, time_s - 0.03))
+            times.append((max(0.0, time_s - 0.03), False))
     return _shaped(sorted(times), timeline, generator)
 
 
-def _shaped(times: list[float], timeline: Timeline, generator: np.random.Generator) -> list[Blink]:
+def _shaped(times: list[tuple[float, bool]], timeline: Timeline, generator: np.random.Generator) -> list[Blink]:
+    """Blinks at moments, each with whether it repeats the one before."""
     settings = settings_of("blinks")
     blinks: list[Blink] = []
-    for time_s in times:
-        if blinks and time_s - blinks[-1].start_s < settings["refractory_s"]:
+    for time_s, again in times:
+        pause_s = settings["refractory_s" if again else "shortest_interval_s"]
+        if blinks and time_s - blinks[-1].start_s < pause_s:
             continue
         full = generator.random() < settings["full_share"]
         closing, closed, opening = (float(generator.uniform(*settings[name])) for name in ("closing_s", "closed_s", "opening_s"))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from espressivo.face.arkit import ARKIT_INDEX, ARKIT_NAMES, expand_sides
 from espressivo.motion.lip_geometry import coefficient, lip_measure
-from espressivo.motion.visemes import CONFIG, Gesture
+from espressivo.motion.visemes import CONFIG, Gesture, Viseme
 from espressivo.resources import load_config
 
 __all__ = ["apply_constraints", "closure_window", "speed_limits"]
@@ -97,10 +97,12 @@ def _labiodental(weights: FloatArray, strength: FloatArray) -> None:
     _raise(weights, "mouthUpperUp", settings["upper_up"], strength)
 
 
-def _rounded(weights: FloatArray, strength: FloatArray, lips_dominance: float) -> None:
+def _rounded(weights: FloatArray, strength: FloatArray, viseme: Viseme) -> None:
     settings = _settings("rounded")
+    jaw_target = float(viseme.target[_columns("jawOpen")[0]])
+    _cap(weights, "jawOpen", max(settings["least_jaw"], settings["jaw_over_target"] * jaw_target), strength)
     for name in ("mouthSmile", "mouthStretch", "mouthDimple"):
-        weights[:, _columns(name)] *= (1.0 - settings["spread_loss"] * lips_dominance * strength)[:, None]
+        weights[:, _columns(name)] *= (1.0 - settings["spread_loss"] * viseme.lips_dominance * strength)[:, None]
     missing = np.maximum(0.0, lip_measure(weights, "width_cm") - settings["width_cm"])
     pucker = _columns("mouthPucker")[0]
     weights[:, pucker] = np.minimum(1.0, weights[:, pucker] - strength * missing / coefficient("width_cm", "mouthPucker"))
@@ -142,7 +144,7 @@ def _shape_sounds(weights: FloatArray, sequence: Sequence[Gesture], times_s: Flo
     for gesture in _of_kind(sequence, "rounded"):
         ramp_s = _settings("rounded")["ramp_s"]
         frames, strength = _window(times_s, *_centred(gesture), ramp_s, ramp_s)
-        _rounded(weights[frames], strength, gesture.viseme.lips_dominance)
+        _rounded(weights[frames], strength, gesture.viseme)
     for gesture in _of_kind(sequence, "open", "open_spread", "rounded_open"):
         if gesture.stress == 1 and gesture.duration_s > 0.06:
             ramp_s = _settings("open_stressed")["ramp_s"]

@@ -16,6 +16,7 @@ __all__ = ["Accent", "Interval", "find_accents", "find_pauses", "find_phrases", 
 
 ACCENT_THRESHOLD = 0.6
 ACCENT_SPACING_S = 0.28
+NEIGHBOURING_VOWELS = 9
 PITCH_SMOOTHING_FRAMES = 3.0
 ENERGY_SMOOTHING_FRAMES = 4.0
 REGISTER_WINDOW_FRAMES = 400
@@ -95,10 +96,13 @@ def vowel_prominence(features: SpeechFeatures, phones: Sequence[Phone]) -> tuple
             first, last = features.frame(vowel.start_s), features.frame(vowel.end_s)
             peaks.append((first + int(np.argmax(curve[first : last + 1])), vowel.start_s))
     values = np.array([curve[frame] for frame, _ in peaks])
-    spread = max(0.25, float(values.std())) if len(values) else 1.0
-    middle = float(np.median(values)) if len(values) else 0.0
+    if not len(values):
+        return ()
+    # Voices sink over a sentence: each vowel is compared with its neighbours, not with the whole recording.
+    values = values - percentile_filter(values, 50, min(len(values), NEIGHBOURING_VOWELS), mode="nearest")
+    spread = max(0.25, float(values.std()))
     return tuple(
-        Accent(float((frame + 0.5) * HOP_S), onset_s, (float(value) - middle) / spread)
+        Accent(float((frame + 0.5) * HOP_S), onset_s, float(value) / spread)
         for (frame, onset_s), value in zip(peaks, values, strict=True)
     )
 
