@@ -6,6 +6,7 @@ K faces of emotion. All conditions are per frame, so that timelines, per-word em
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -141,21 +142,30 @@ def speech_condition(speech: SpeechAnalysis | None, times_s: NDArray[np.float64]
     offsets_s = (np.arange(2 * SAMPLES_PER_HALF_FRAME) + 0.5) / (2 * SAMPLES_PER_HALF_FRAME) * frame_s - frame_s / 2.0
     instants_s = times_s[:, None] + offsets_s  # (T, 8)
     current = np.clip(np.searchsorted(starts_s, instants_s, side="right") - 1, 0, len(sequence) - 1)
-    shares = np.eye(len(names), dtype=np.float32)[classes[current]]  # (T, 8, P)
-    halves = shares.reshape(len(times_s), 2, SAMPLES_PER_HALF_FRAME, -1).mean(axis=2).reshape(len(times_s), -1)
+    halves = np.zeros((len(times_s), 2 * len(names)), np.float32)
+    for sample in range(2 * SAMPLES_PER_HALF_FRAME):
+        half = sample // SAMPLES_PER_HALF_FRAME
+        halves[np.arange(len(times_s)), half * len(names) + classes[current[:, sample]]] += 1.0 / SAMPLES_PER_HALF_FRAME
     prosody = np.zeros((len(times_s), PROSODY_DIM), np.float32)
     prosody[:, 0] = np.array([gesture.stress == 1 for gesture in sequence])[current].mean(axis=1)
     if speech is None:
         return np.concatenate([halves, prosody], axis=1), prosody[:, 3]
     prosody[:, 1:4] = _loudness_voicing_activity(speech, times_s)
     for accent in speech.accents:
-        bump = accent.strength * np.exp(-0.5 * ((times_s - accent.time_s) / ACCENT_WIDTH_S) ** 2)
-        prosody[:, 4] = np.maximum(prosody[:, 4], bump)
-    for column, edges_s in ((5, [p.start_s for p in speech.phrases]), (6, [p.end_s for p in speech.phrases])):
-        if edges_s:
-            distance = np.abs(times_s[:, None] - np.array(edges_s)).min(axis=1)
-            prosody[:, column] = np.maximum(0.0, 1.0 - distance / NEAREST_PHRASE_S)
+        near = slice(*np.searchsorted(times_s, [accent.time_s - 4 * ACCENT_WIDTH_S, accent.time_s + 4 * ACCENT_WIDTH_S]))
+        bump = accent.strength * np.exp(-0.5 * ((times_s[near] - accent.time_s) / ACCENT_WIDTH_S) ** 2)
+        prosody[near, 4] = np.maximum(prosody[near, 4], bump)
+    prosody[:, 5] = _nearness(times_s, [phrase.start_s for phrase in speech.phrases])
+    prosody[:, 6] = _nearness(times_s, [phrase.end_s for phrase in speech.phrases])
     return np.concatenate([halves, prosody], axis=1), prosody[:, 3].copy()
+
+
+def _nearness(times_s: NDArray[np.float64], moments_s: Sequence[float]) -> NDArray[np.float64]:
+    """``(T,)`` 1 at the moments, falling in straight lines to 0 a second away; moments in increasing order."""
+    edges_s = np.array([-np.inf, *moments_s, np.inf])
+    following = np.searchsorted(edges_s, times_s)
+    distance = np.minimum(times_s - edges_s[following - 1], edges_s[following] - times_s)
+    return np.maximum(0.0, 1.0 - distance / NEAREST_PHRASE_S)
 
 
 def _loudness_voicing_activity(speech: SpeechAnalysis, times_s: NDArray[np.float64]) -> FloatArray:

@@ -25,7 +25,7 @@ from espressivo.training.runs import MovingAverage, Run, warm_cosine
 
 __all__ = ["TrainingSettings", "export", "train"]
 
-LOG_EVERY, SAVE_EVERY = 20, 100
+LOG_EVERY, SAVE_EVERY = 20, 50
 MOUTH_WEIGHT = 2.0
 LATEST_CLASSIFIED = 0.6
 
