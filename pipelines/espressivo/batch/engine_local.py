@@ -8,7 +8,8 @@ import os
 import signal
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -121,8 +122,9 @@ class LocalEngine:
 
     def _start(self) -> _Slot:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_serve, args=(theirs, self._make_worker, self._num_threads), daemon=True)
-        process.start()
+        process = self._context.Process(target=_serve, args=(theirs, self._make_worker), daemon=True)
+        with _environment(dict.fromkeys(THREAD_VARIABLES, str(self._num_threads))):
+            process.start()
         theirs.close()
         slot = _Slot(process, ours)
         self._slots.append(slot)
@@ -138,11 +140,24 @@ class LocalEngine:
         slot.connection.close()
 
 
-def _serve(connection: Connection, make_worker: MakeWorker, num_threads: int) -> None:
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Variables that a process started meanwhile inherits; set within the process they would come after numpy's import."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _serve(connection: Connection, make_worker: MakeWorker) -> None:
     """The worker's process: render what is asked for until nobody asks any more."""
     os.setsid()  # Ctrl-C in the terminal is the runner's business
-    for name in THREAD_VARIABLES:
-        os.environ[name] = str(num_threads)
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     cache: dict[str, Worker] = {}
     with suppress(OSError):
