@@ -138,6 +138,9 @@ def check_face(face: Face, head: HeadGazeTarget, state: EmotionState) -> FaceVer
         return FaceVerdict(face, "neutral", expected, (), tables, "the face rests; nothing to read", agrees=True)
     scores = _read(face, head, tables)
     read = next(iter(scores), "neutral")
+    if state.mask is not None:
+        said = f"two feelings by intention: the whole reads as {read}"
+        return FaceVerdict(face, read, expected, (), tables, said, agrees=True)
     if scores.get(read, 0.0) >= MIN_EVIDENCE and reading_primary(read) in expected:
         return FaceVerdict(face, read, expected, (), tables, f"read as {read} ({scores[read]:.2f}), as meant", agrees=True)
     known = {reading_primary(node) for node, _, _ in _rules(tables)}

@@ -7,19 +7,17 @@ everything is scaled by one factor, so that raising the intensity never lowers a
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from espressivo.emotion.conflicts import settle_conflicts
-from espressivo.emotion.mixture import mix_faces
+from espressivo.emotion.mixture import mix_faces, strongest
 from espressivo.emotion.ontology import Ontology
-from espressivo.emotion.personality import expressivity
 from espressivo.emotion.plan import HeadGazeTarget, Provenance, Side
 from espressivo.emotion.request import Personality
 from espressivo.emotion.tracking import EmotionState
-from espressivo.emotion.vad import mixture_vad
 from espressivo.resources import load_config
 from espressivo.seeds import numpy_generator
 
@@ -40,6 +38,7 @@ __all__ = [
 
 HEAD_UNITS = range(51, 65)
 MIN_LEVEL = 0.02
+CHEEK_RAISER = 6
 REGION_WORDS = {"brow": "brows", "eye": "eyes", "nose": "nose", "cheek": "cheeks", "mouth": "mouth", "chin_jaw": "chin and jaw"}
 
 
@@ -89,13 +88,14 @@ class FaceRow:
 
 @dataclass(frozen=True, slots=True)
 class MusclePull:
-    """An action unit of a composed face."""
+    """An action unit of a composed face; ``step`` is set where another step than the muscles' chose it."""
 
     unit: int
     side: Side
     level: float
     dynamics: str
     cause: str
+    step: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +107,14 @@ class Face:
         rows: Published rows that it was made from.
         conflicts: What was settled: ``(rule, sentence)``.
         notes: What was left out and why.
+        leaks: What flashes through a mask for a fraction of a second.
     """
 
     pulls: tuple[MusclePull, ...]
     rows: tuple[FaceRow, ...]
     conflicts: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
+    leaks: tuple[MusclePull, ...] = ()
 
     def levels(self) -> dict[int, float]:
         """Highest level per action unit."""
@@ -164,34 +166,75 @@ def published_row(row: str) -> tuple[dict[int, float], str, Provenance]:
     return shares, str(entry.get("source", table["source"])), entry.get("provenance", table["provenance"])
 
 
-def compose_face(state: EmotionState, seed: int) -> Face:
+def compose_face(state: EmotionState, seed: int, least: float = 0.0) -> Face:
     """Choose muscles and levels for a state at full strength; :func:`scale_face` brings them to its intensity.
 
     Args:
         state: The global state.
         seed: Draws the action units that only some people show.
+        least: Smallest share of a mixture that shows.
     """
-    rows = {name: face_row(name) for name in state.distribution}
+    if state.mask is None:
+        return _plain_face(strongest(state.distribution, len(state.distribution), least), seed)
+    felt, shown = _plain_face(state.mask.felt, seed), _plain_face(state.mask.shown, seed)
+    return _masked_face(felt, shown, state.mask.discordance)
+
+
+def _plain_face(distribution: Mapping[str, float], seed: int) -> Face:
+    rows = {name: face_row(name) for name in distribution}
     notes: list[str] = []
     if len(rows) == 1:
         base = _shown_units(next(iter(rows.values())), seed, notes)
     else:
-        base = mix_faces([(state.distribution[name], row.shares, row.amplitudes) for name, row in rows.items()])
+        base = mix_faces([(distribution[name], row.shares, row.amplitudes) for name, row in rows.items()])
     settled, conflicts = settle_conflicts(base)
     pulls = []
-    for unit, level in sorted(settled.items(), key=lambda item: (-item[1], item[0])):
-        name = max(rows, key=lambda n: (state.distribution[n] * rows[n].amplitudes.get(unit, 0.0), n))
+    for unit, level in settled.items():
+        name = max(rows, key=lambda n: (distribution[n] * rows[n].amplitudes.get(unit, 0.0), n))
         side: Side = rows[name].side if _only_in(unit, name, rows) else "both"
         pulls.append(MusclePull(unit, side, level, rows[name].dynamics, rows[name].cause(unit)))
-    return Face(tuple(pulls), tuple(dict.fromkeys(rows.values())), tuple(conflicts), tuple(notes))
+    return Face(_by_level(pulls), tuple(dict.fromkeys(rows.values())), tuple(conflicts), tuple(notes))
 
 
-def scale_face(face: Face, state: EmotionState, personality: Personality) -> Face:
-    """The face at the strength of a state, as expressive as the person is."""
-    # The valence of the emotion itself, not of the moment: the factor must not change with intensity.
-    scale = state.strength * expressivity(personality, float(mixture_vad(state.distribution)[0]))
-    pulls = [replace(pull, level=round(min(1.0, pull.level * scale), 4)) for pull in face.pulls]
-    return replace(face, pulls=tuple(pull for pull in pulls if pull.level >= MIN_LEVEL))
+def _masked_face(felt: Face, shown: Face, discordance: float) -> Face:
+    """The put-on mouth under the felt brows and eyes; what is felt flashes up in the mouth now and then."""
+    table = load_config("emotion/intensity.yaml")["mask"]
+    pulls: dict[int, MusclePull] = {}
+    for pull in shown.pulls:
+        put_on = unit_region(pull.unit) in table["put_on_regions"]
+        posed = replace(pull, dynamics="posed_smile") if pull.dynamics == "felt_smile" else pull
+        # The cheek raiser does not obey (Ekman, Davidson & Friesen 1990): a smile that is put on lacks it.
+        level = pull.level if put_on else 0.0 if pull.unit == CHEEK_RAISER else pull.level * (1.0 - discordance)
+        pulls[pull.unit] = replace(posed, level=level, cause=f"put on: {pull.cause}")
+    for pull in felt.pulls:
+        if unit_region(pull.unit) in table["felt_regions"]:
+            other = pulls.get(pull.unit)
+            level = discordance * pull.level + (other.level if other else 0.0)
+            pulls[pull.unit] = replace(pull, level=level, cause=f"leaks: {pull.cause}")
+    settled, conflicts = settle_conflicts({unit: pull.level for unit, pull in pulls.items()})
+    kept = _by_level([replace(pulls[unit], level=level) for unit, level in settled.items() if level > 0])
+    share = discordance * float(table["leak_amplitude"])
+    leaks = [
+        replace(pull, level=share * pull.level, cause=f"flashes through the mask: {pull.cause}")
+        for pull in felt.pulls
+        if unit_region(pull.unit) in table["put_on_regions"] and share > 0
+    ]
+    rows = tuple(dict.fromkeys((*shown.rows, *felt.rows)))
+    return Face(kept, rows, tuple(conflicts), (*shown.notes, *felt.notes), _by_level(leaks))
+
+
+def _by_level(pulls: Iterable[MusclePull]) -> tuple[MusclePull, ...]:
+    return tuple(sorted(pulls, key=lambda pull: (-pull.level, pull.unit)))
+
+
+def scale_face(face: Face, scale: float) -> Face:
+    """The face at a strength: one factor for all muscles, cut off at 1."""
+
+    def scaled(pulls: tuple[MusclePull, ...]) -> tuple[MusclePull, ...]:
+        levels = [replace(pull, level=round(min(1.0, pull.level * scale), 4)) for pull in pulls]
+        return tuple(pull for pull in levels if pull.level >= MIN_LEVEL)
+
+    return replace(face, pulls=scaled(face.pulls), leaks=scaled(face.leaks))
 
 
 def _only_in(unit: int, name: str, rows: Mapping[str, FaceRow]) -> bool:
@@ -212,12 +255,10 @@ def _shown_units(row: FaceRow, seed: int, notes: list[str]) -> dict[int, float]:
 
 def with_raised(face: Face, unit: int, level: float, cause: str) -> Face:
     """The face with an action unit at no less than ``level``."""
-    others = tuple(pull for pull in face.pulls if pull.unit != unit)
     old = next((pull for pull in face.pulls if pull.unit == unit), None)
     dynamics = face.pulls[0].dynamics if face.pulls else "felt_smile"
     raised = replace(old, level=max(old.level, level)) if old else MusclePull(unit, "both", level, dynamics, cause)
-    pulls = sorted((*others, raised), key=lambda pull: (-pull.level, pull.unit))
-    return replace(face, pulls=tuple(pulls))
+    return replace(face, pulls=_by_level([*(pull for pull in face.pulls if pull.unit != unit), raised]))
 
 
 def unit_name(unit: int) -> str:

@@ -101,11 +101,13 @@ def _centre(value: float | list[float]) -> float:
 
 def compose_music(state: EmotionState) -> MusicThought:
     """Attributes of a state; the key is chosen later, in the order of the segments."""
-    values = linear_attributes(state.vad)
+    # Behind a mask the music stays with what is felt.
+    distribution, vad = (state.distribution, state.vad) if state.mask is None else (state.mask.felt, state.mask.vad)
+    values = linear_attributes(vad)
     owners = []
     if not state.at_point:
         drive = min(MAX_PECULIARITY, state.strength / float(load_config("emotion/intensity.yaml")["default"]))
-        for name, weight in state.distribution.items():
+        for name, weight in distribution.items():
             owner, differences = _peculiarity(name)
             owners += [owner] if owner else []
             for field, difference in differences:

@@ -9,11 +9,22 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from espressivo.emotion.request import Personality
+from espressivo.emotion.request import IntensityFactors, Personality
 from espressivo.errors import EmotionInputError
 from espressivo.resources import load_config
 
-__all__ = ["baseline_vad", "contagion", "expressivity", "half_life_s", "mood_octant", "persona", "persona_names"]
+__all__ = [
+    "amplitude_gain",
+    "baseline_vad",
+    "contagion",
+    "expressivity",
+    "half_life_s",
+    "least_share",
+    "mood_octant",
+    "persona",
+    "persona_names",
+    "renewal_gain",
+]
 
 
 def baseline_vad(personality: Personality) -> NDArray[np.float64]:
@@ -42,6 +53,24 @@ def expressivity(personality: Personality, valence: float) -> float:
     gain = 1.0 + float(table["gain_extraversion"]) * personality.extraversion
     negative = 1.0 + float(table["negative_gain_neuroticism"]) * personality.neuroticism if valence < 0 else 1.0
     return gain * negative
+
+
+def amplitude_gain(factors: IntensityFactors) -> float:
+    """Factor on the amplitude of the face from depth, effort and willingness; 1 at their middle."""
+    table = load_config("emotion/intensity.yaml")["display"]
+    depth = 1.0 + float(table["depth"]) * (2.0 * factors.depth - 1.0)
+    effort = max(0.3, 1.0 - float(table["effort"]) * (2.0 * factors.effort - 1.0))
+    return depth * effort * (1.0 + float(table["willingness"]) * (2.0 * factors.willingness - 1.0))
+
+
+def renewal_gain(factors: IntensityFactors) -> float:
+    """Factor on how often a held expression is renewed; 1 at the middle of frequency."""
+    return 1.0 + float(load_config("emotion/intensity.yaml")["display"]["frequency"]) * (2.0 * factors.frequency - 1.0)
+
+
+def least_share(factors: IntensityFactors) -> float:
+    """Smallest share of a mixture that shows."""
+    return float(load_config("emotion/intensity.yaml")["display"]["threshold"]) * factors.threshold
 
 
 def half_life_s(personality: Personality) -> float:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from espressivo.emotion.ambivalence import read_discordance
 from espressivo.emotion.lexicon import Clue, find_clues
 from espressivo.emotion.mixture import normalise, penalise_unlikely, strongest
 from espressivo.emotion.plan import VAD
@@ -28,6 +29,7 @@ class Reading:
         intensity: 0-1.
         clues: Spans of the text that speak for an emotion.
         notes: What was changed on the way (unlikely pairs, unknown language), one sentence each.
+        discordance: How much the text is of two minds, 0-1; 0 for a text with one feeling.
     """
 
     distribution: dict[str, float]
@@ -35,6 +37,7 @@ class Reading:
     intensity: float
     clues: tuple[Clue, ...]
     notes: tuple[str, ...] = ()
+    discordance: float = 0.0
 
 
 def read_text(text: str) -> Reading:
@@ -49,7 +52,9 @@ def read_text(text: str) -> Reading:
         evidence[clue.node] = evidence.get(clue.node, 0.0) + clue.weight
     distribution, notes = penalise_unlikely(strongest(normalise(evidence), MAX_NODES))
     intensity = _intensity(text, clues)
-    return Reading(distribution, to_vad(mixture_vad(distribution, intensity)), intensity, clues, tuple(notes))
+    discordance, why = read_discordance(text, distribution)
+    notes += [why] if why else []
+    return Reading(distribution, to_vad(mixture_vad(distribution, intensity)), intensity, clues, tuple(notes), discordance)
 
 
 def _intensity(text: str, clues: tuple[Clue, ...]) -> float:

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from espressivo.emotion.plan import VAD, Contract, Signed, Unit
 
-__all__ = ["MAX_TEXT_CHARACTERS", "DialogueTurn", "EmotionRequest", "Keyframe", "Personality"]
+__all__ = ["MAX_TEXT_CHARACTERS", "DialogueTurn", "EmotionRequest", "IntensityFactors", "Keyframe", "Personality"]
 
 MAX_TEXT_CHARACTERS = 2000
 
@@ -24,6 +24,24 @@ class Personality(Contract):
     extraversion: Signed = 0.0
     agreeableness: Signed = 0.0
     neuroticism: Signed = 0.0
+
+
+class IntensityFactors(Contract):
+    """Five sides of intensity, each 0-1; 0.5 is average.
+
+    Attributes:
+        depth: How far the muscles go.
+        frequency: How often a held expression is renewed.
+        threshold: How strong a lesser emotion of a mixture must be to show at all.
+        effort: How much is held back.
+        willingness: How much is let out.
+    """
+
+    depth: Unit = 0.5
+    frequency: Unit = 0.5
+    threshold: Unit = 0.5
+    effort: Unit = 0.5
+    willingness: Unit = 0.5
 
 
 class Keyframe(Contract):
@@ -52,6 +70,8 @@ class EmotionRequest(Contract):
         vad: A point in valence-arousal-dominance space.
         keyframes: Emotions at moments, in order of time.
         intensity: 0-1; ``None`` lets the planner read it from the words (0.7 for a bare label).
+        mask: An emotion that is put on over the felt one: the lower face shows it, brows and eyes and the music do not.
+        discordance: How much of the felt emotion leaks through, 0-1; ``None`` is 0.5 with a mask and read from a text.
         duration_s: Length of the plan in seconds.
     """
 
@@ -62,6 +82,9 @@ class EmotionRequest(Contract):
     vad: VAD | None = None
     keyframes: Annotated[tuple[Keyframe, ...], Field(min_length=1, max_length=100)] | None = None
     intensity: Unit | None = None
+    mask: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    discordance: Unit | None = None
+    factors: IntensityFactors = IntensityFactors()
     personality: Personality = Personality()
     duration_s: Annotated[float, Field(ge=0.2, le=7200.0)] = 8.0
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -34,31 +36,41 @@ def split_sentences(text: str) -> list[str]:
     return [part for part in parts if part] or [text]
 
 
-def text_scenes(text: str, duration_s: float) -> list[TextScene]:
-    """Scenes that tile ``[0, duration_s]``; each lasts in proportion to its number of characters.
+def text_scenes(text: str, duration_s: float, word_times: Sequence[tuple[float, float]] = ()) -> list[TextScene]:
+    """Scenes that tile ``[0, duration_s]``, each as long as its characters' share, or as long as its words are spoken.
 
     Args:
         text: What is said or told.
         duration_s: Seconds to lay it over.
+        word_times: ``(start, end)`` of every spoken word; used when there are as many as words in the text.
     """
-    pieces = split_sentences(text)
     most = max(1, min(MAX_SCENES, math.floor(duration_s / MIN_SCENE_S)))
-    pieces = _joined_to(pieces, most)
-    readings = [read_text(piece) for piece in pieces]
+    pieces = _joined_to(split_sentences(text), most)
     groups: list[tuple[str, Reading]] = []
-    for piece, reading in zip(pieces, readings, strict=True):
+    for piece in pieces:
+        reading = read_text(piece)
         if groups and _cosine(groups[-1][1], reading) >= JOIN_FROM_COSINE:
             joined = f"{groups[-1][0]} {piece}"
             groups[-1] = (joined, read_text(joined))
         else:
             groups.append((piece, reading))
-    lengths = np.array([len(piece) for piece, _ in groups], dtype=np.float64)
-    edges = np.round(np.concatenate([[0.0], np.cumsum(lengths) / lengths.sum()]) * duration_s, 6)
-    edges[-1] = duration_s
-    return [
-        TextScene(float(start), float(end), piece, reading)
-        for start, end, (piece, reading) in zip(edges[:-1], edges[1:], groups, strict=True)
-    ]
+    edges = _edges([piece for piece, _ in groups], duration_s, word_times)
+    return [TextScene(start, end, piece, reading) for (start, end), (piece, reading) in zip(pairwise(edges), groups, strict=True)]
+
+
+def _edges(pieces: list[str], duration_s: float, word_times: Sequence[tuple[float, float]]) -> list[float]:
+    """Boundaries of the scenes: at their first words where those are known, else in proportion to characters."""
+    counts = [len(piece.split()) for piece in pieces]
+    if word_times and sum(counts) == len(word_times):
+        firsts = np.cumsum(counts)[:-1]
+        starts = [word_times[first][0] for first in firsts]
+    else:
+        lengths = np.array([len(piece) for piece in pieces], dtype=np.float64)
+        starts = list(np.cumsum(lengths)[:-1] / lengths.sum() * duration_s)
+    edges = [0.0, *(round(float(start), 6) for start in starts), duration_s]
+    if any(later <= earlier for earlier, later in pairwise(edges)):
+        return _edges(pieces, duration_s, ())
+    return edges
 
 
 def _joined_to(pieces: list[str], most: int) -> list[str]:

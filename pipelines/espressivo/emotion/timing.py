@@ -52,6 +52,7 @@ class SegmentClock:
         next_units: Action units that the next face has too.
         phrase_starts_s: Moments at which speech sets in again.
         max_events: Most renewals of a hold for one action unit.
+        renewal: Factor on how often a hold is renewed.
         continued: The segment goes on with the same face as the one before.
     """
 
@@ -63,6 +64,7 @@ class SegmentClock:
     next_units: frozenset[int]
     phrase_starts_s: tuple[float, ...]
     max_events: int
+    renewal: float
     continued: bool
 
     @property
@@ -150,6 +152,7 @@ def time_face(face: Face, clock: SegmentClock, step: str, seed: int) -> tuple[Ac
     """
     pulses = _shared_pulses(clock, seed)
     targets = [target for pull in face.pulls for target in _time_pull(pull, clock, pulses, step, seed)]
+    targets += _leaks(face, clock, step, seed)
     return tuple(sorted(targets, key=lambda target: (target.start_s, target.action_unit, -target.level)))
 
 
@@ -157,7 +160,7 @@ def _shared_pulses(clock: SegmentClock, seed: int) -> NDArray[np.float64]:
     """``(N, 2)`` moments and sizes (0-1) at which the whole face may be renewed; muscles take part or not."""
     table = _table()["hold"]
     rng = numpy_generator(seed, "emotion", "pulses", str(clock.index))
-    rate = max(table["pulses_per_minute_of_action_unit"].values()) / 60.0
+    rate = clock.renewal * max(table["pulses_per_minute_of_action_unit"].values()) / 60.0
     gap = float(table["min_gap_s"])
     now = clock.entry.start_s + (0.0 if clock.continued else 1.2)
     moments = []
@@ -242,7 +245,7 @@ def _target(pull: MusclePull, step: str, share: float, times: tuple[float, float
         onset_s=round(max(onset, 0.04), 4),
         apex_s=round(max(apex, 0.0), 4),
         offset_s=round(max(offset, 0.08), 4),
-        step=step,
+        step=pull.step or step,
         cause=pull.cause,
     )
 
@@ -250,6 +253,24 @@ def _target(pull: MusclePull, step: str, share: float, times: tuple[float, float
 def _speed(unit: int, region: str) -> float:
     table = _table()["peak_speed_per_s"]
     return float(table["of_action_unit"].get(unit, table["of"].get(region, 5.0)))
+
+
+def _leaks(face: Face, clock: SegmentClock, step: str, seed: int) -> list[ActionTarget]:
+    """What is felt flashes up in the mouth for a fraction of a second, at irregular moments."""
+    if not face.leaks:
+        return []
+    low, high = load_config("emotion/intensity.yaml")["mask"]["leak_every_s"]
+    shortest, longest = _table()["micro"]["total"]
+    rng = numpy_generator(seed, "emotion", "leaks", str(clock.index))
+    targets = []
+    now = clock.entry.start_s + float(rng.uniform(0.5 * low, low))
+    for _ in range(clock.max_events):
+        total = float(rng.uniform(shortest, longest))
+        if now + total >= clock.stop_s:
+            break
+        targets += [_target(pull, step, 1.0, (now, 0.4 * total, 0.2 * total, 0.4 * total)) for pull in face.leaks]
+        now += float(rng.uniform(low, high))
+    return targets
 
 
 def _micro(pull: MusclePull, clock: SegmentClock, step: str) -> ActionTarget:

@@ -3,29 +3,50 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from espressivo.emotion.ambivalence import SPLIT_FROM, ambivalent_parts
 from espressivo.emotion.dialogue import carry_over
 from espressivo.emotion.mixture import normalise, strongest
 from espressivo.emotion.ontology import Ontology
-from espressivo.emotion.personality import baseline_vad, mood_octant
+from espressivo.emotion.personality import baseline_vad, least_share, mood_octant
 from espressivo.emotion.plan import Provenance
 from espressivo.emotion.request import EmotionRequest, Keyframe, Personality
-from espressivo.emotion.scenes import text_scenes
+from espressivo.emotion.scenes import TextScene, text_scenes
 from espressivo.emotion.steps import StepRecorder
 from espressivo.emotion.vad import TYPICAL_INTENSITY, distribution_at, mixture_vad, node_vad, vad_source
 from espressivo.resources import load_config
 
-__all__ = ["EmotionState", "StateSpan", "track_request"]
+__all__ = ["EmotionState", "Mask", "StateSpan", "make_state", "note_appraisal", "split_long", "track_request"]
 
 Vector = NDArray[np.float64]
 MIN_SPLIT_S = 20.0
 MAX_SPLITS = 90
+CARRY_FADE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """A feeling with another one over it.
+
+    Attributes:
+        felt: Soft label of what is felt; brows, eyes and music follow it.
+        shown: Soft label of what is put on; the mouth follows it.
+        discordance: How much of the felt one leaks, 0-1.
+        vad: ``(3,)`` of what is felt.
+        why: How it is known.
+    """
+
+    felt: Mapping[str, float]
+    shown: Mapping[str, float]
+    discordance: float
+    vad: Vector
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +59,7 @@ class EmotionState:
         intensity: 0-1 as asked or read.
         at_point: The state was given as a VAD point: music follows the point alone.
         clue: Words or numbers that it rests on.
+        mask: Set where one feeling covers another.
     """
 
     distribution: Mapping[str, float]
@@ -45,6 +67,7 @@ class EmotionState:
     intensity: float
     at_point: bool
     clue: str
+    mask: Mask | None = None
 
     @property
     def strength(self) -> float:
@@ -72,18 +95,28 @@ class StateSpan:
     number: int
 
 
-def track_request(request: EmotionRequest, steps: StepRecorder) -> list[StateSpan]:
-    """Turn a request into spans that tile its duration, recording the tracking and cause steps."""
+def track_request(
+    request: EmotionRequest, steps: StepRecorder, word_times: Sequence[tuple[float, float]] = ()
+) -> list[StateSpan]:
+    """Turn a request into spans that tile its duration, recording the tracking and cause steps.
+
+    Args:
+        request: Any form.
+        steps: Where the thoughts go.
+        word_times: ``(start, end)`` of the spoken words of a text or last turn, if known.
+    """
     if request.keyframes is not None:
         spans = _keyframe_spans(request, request.keyframes, steps)
     elif request.text is not None:
-        spans = _text_spans(request, request.text, {}, steps)
+        spans = _text_spans(request, request.text, {}, steps, word_times)
     elif request.dialogue is not None:
         carried = carry_over(request.dialogue, request.personality, steps)
-        spans = _text_spans(request, request.dialogue[-1].text, carried, steps)
+        spans = _text_spans(request, request.dialogue[-1].text, carried, steps, word_times)
     else:
         spans = [(0.0, request.duration_s, _single_state(request, steps))]
-    return _split_long(spans, request.duration_s)
+    if request.mask is not None:
+        spans = [(start, end, _put_on(state, request.mask, request)) for start, end, state in spans]
+    return split_long(spans, request.duration_s)
 
 
 def _single_state(request: EmotionRequest, steps: StepRecorder) -> EmotionState:
@@ -154,25 +187,52 @@ def _keyframe_spans(
 
 
 def _text_spans(
-    request: EmotionRequest, text: str, carried: Mapping[str, float], steps: StepRecorder
+    request: EmotionRequest,
+    text: str,
+    carried: Mapping[str, float],
+    steps: StepRecorder,
+    word_times: Sequence[tuple[float, float]],
 ) -> list[tuple[float, float, EmotionState]]:
-    max_emotions = int(load_config("emotion/pairs.yaml")["max_emotions"])
-    threshold = float(load_config("emotion/intensity.yaml")["factors"]["threshold"])
     spans = []
-    for index, scene in enumerate(text_scenes(text, request.duration_s)):
-        reading = scene.reading
-        mixed = dict(reading.distribution)
-        for name, weight in carried.items():
-            # What was felt before fades as the speaker goes on.
-            mixed[name] = mixed.get(name, 0.0) + weight * 0.5**index
-        distribution = strongest(normalise(mixed), max_emotions, threshold)
-        intensity = reading.intensity if request.intensity is None else request.intensity
-        clue = ", ".join(f"{clue.text!r} ({clue.node})" for clue in reading.clues[:6]) or "no emotion word"
-        state = make_state(distribution, intensity, request.personality, clue)
+    for index, scene in enumerate(text_scenes(text, request.duration_s, word_times)):
+        state = _scene_state(request, scene, {name: weight * CARRY_FADE**index for name, weight in carried.items()})
         spans.append((scene.start_s, scene.end_s, state))
-        _note_tracking(steps, f"the text says: {_short(scene.text, 300)!r}", state, index=index, notes=reading.notes)
-        _note_cause(steps, f"words that carry the feeling: {clue}", f"they speak for {state.describe()}", clue)
+        _note_tracking(steps, f"the text says: {_short(scene.text, 300)!r}", state, index=index, notes=scene.reading.notes)
+        _note_cause(steps, f"words that carry the feeling: {state.clue}", f"they speak for {state.describe()}", state.clue)
     return spans
+
+
+def _scene_state(request: EmotionRequest, scene: TextScene, carried: Mapping[str, float]) -> EmotionState:
+    """State of a scene: what it says, and what was felt before, which fades as the speaker goes on."""
+    reading = scene.reading
+    mixed = dict(reading.distribution)
+    for name, weight in carried.items():
+        mixed[name] = mixed.get(name, 0.0) + weight
+    max_emotions = int(load_config("emotion/pairs.yaml")["max_emotions"])
+    distribution = strongest(normalise(mixed), max_emotions, least_share(request.factors))
+    intensity = reading.intensity if request.intensity is None else request.intensity
+    clue = ", ".join(f"{clue.text!r} ({clue.node})" for clue in reading.clues[:6]) or "no emotion word"
+    state = make_state(distribution, intensity, request.personality, clue)
+    discordance = reading.discordance if request.discordance is None else request.discordance
+    parts = ambivalent_parts(distribution)
+    if request.mask is not None or parts is None or discordance < SPLIT_FROM:
+        return state
+    felt, shown = parts
+    vad = make_state(felt, intensity, request.personality, clue).vad
+    return replace(state, mask=Mask(felt, shown, discordance, vad, "the text is of two minds"))
+
+
+def _put_on(state: EmotionState, word: str, request: EmotionRequest) -> EmotionState:
+    """The state with another emotion put on over it."""
+    node = Ontology.load().resolve(word).node
+    default = float(load_config("emotion/intensity.yaml")["mask"]["default_discordance"])
+    discordance = default if request.discordance is None else request.discordance
+    felt_share = 0.3 + 0.4 * discordance
+    mixed = {name: weight * felt_share for name, weight in state.distribution.items()}
+    mixed[node] = mixed.get(node, 0.0) + 1.0 - felt_share
+    distribution = normalise(mixed)
+    whole = make_state(distribution, state.intensity, request.personality, f"{state.clue}; behind {node}")
+    return replace(whole, mask=Mask(state.distribution, {node: 1.0}, discordance, state.vad, "a mask is asked for"))
 
 
 def make_state(distribution: Mapping[str, float], intensity: float, personality: Personality, clue: str) -> EmotionState:
@@ -234,11 +294,20 @@ def note_appraisal(steps: StepRecorder, state: EmotionState, personality: Person
         _pole(dominance, "in control", "at the mercy of events", "neither in nor out of control"),
     )
     lean = np.linalg.norm(_temperament(personality))
+    mask = state.mask
+    covered = (
+        ""
+        if mask is None
+        else (
+            f"; {mask.why}: {'/'.join(mask.felt)} is felt, {'/'.join(mask.shown)} shown over it, {mask.discordance:.0%} leaks; "
+            "brows, eyes and music stay with what is felt"
+        )
+    )
     trait = f"; temperament {mood_octant(baseline_vad(personality))} moves it by {lean:.2f}" if lean > 0 else ""
     return steps.add(
         "appraisal",
         f"{state.describe()} at intensity {state.intensity:.2f} (with the words' own strength {state.strength:.2f})",
-        f"the whole face is {words[0]}, {words[1]}, {words[2]}{trait}",
+        f"the whole face is {words[0]}, {words[1]}, {words[2]}{trait}{covered}",
         clue=f"V {valence:+.2f}, A {arousal:+.2f}, D {dominance:+.2f}",
         source="; ".join(dict.fromkeys(vad_source(name) for name in state.distribution))
         + ("; Mehrabian 1996" if lean > 0 else ""),
@@ -254,7 +323,7 @@ def _pole(value: float, high: str, low: str, middle: str) -> str:
     return degree + (high if value > 0 else low)
 
 
-def _split_long(spans: list[tuple[float, float, EmotionState]], duration_s: float) -> list[StateSpan]:
+def split_long(spans: list[tuple[float, float, EmotionState]], duration_s: float) -> list[StateSpan]:
     """Long stretches become several segments of the same state, so that none holds too many movements."""
     longest = max(MIN_SPLIT_S, duration_s / MAX_SPLITS)
     result = []
