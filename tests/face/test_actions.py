@@ -127,7 +127,7 @@ def test_minimum_jerk_starts_and_ends_at_rest():
     assert (np.diff(curve) >= 0).all()
 
 
-@given(st.floats(0.05, 3), st.floats(0, 3), st.floats(0.05, 3), st.floats(0.3, 1))
+@given(st.floats(0.05, 3), st.floats(0, 3), st.floats(0.05, 3), st.sampled_from((0.4, 0.6, 0.75, 1.0)))
 def test_movement_rises_holds_and_falls_without_jumps(onset_s, apex_s, offset_s, share):
     times = np.linspace(-0.5, onset_s + apex_s + offset_s + 0.5, 3_000)
     curve = movement(times, 0.0, onset_s, apex_s, offset_s, share)

@@ -28,7 +28,7 @@ def movement(
         onset_s: Duration of the rise.
         apex_s: Duration of the hold.
         offset_s: Duration of the fall.
-        minimum_jerk_share: Part of the fall that follows a minimum-jerk curve; what remains decays exponentially.
+        minimum_jerk_share: Part of the fall that follows a minimum-jerk curve, 0.4-0.8 with an exponential tail, 1 without.
     """
     rise = minimum_jerk((times_s - start_s) / onset_s)
     u = np.clip((times_s - (start_s + onset_s + apex_s)) / offset_s, 0.0, 1.0)
