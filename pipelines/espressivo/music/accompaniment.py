@@ -18,6 +18,8 @@ __all__ = ["PATTERNS", "accompany", "bass_line", "counter_line", "octaves", "pad
 BASS_LOW, BASS_HIGH = 34, 52
 MENACING_LOW, CLEAR_LOW = 40, 48
 """Lowest notes of chords: below C3 close chords turn to mud, which only threatening music wants."""
+MAX_OWED = 2.5
+"""Onsets that a bar may make up for the one before; more would make the pattern hurry and drag from bar to bar."""
 BROKEN_STYLES = {"arpeggio", "alberti", "ostinato"}
 Hit = tuple[int, int, tuple[int, ...]]
 """Start and length in sixteenths of the bar, and the voices (0 = lowest) that sound."""
@@ -25,50 +27,62 @@ Hit = tuple[int, int, tuple[int, ...]]
 
 # --- patterns of a bar -------------------------------------------------------------------------------------------------
 
+Cell = tuple[int, ...]
+"""Lengths in sixteenths that are repeated through a bar: (2,) eighths, (2, 1, 1) a gallop."""
+CELLS: tuple[Cell, ...] = ((1,), (2, 1, 1), (2,), (4, 2, 2), (4,), (8,))
 
-def _sustain(places: int, _beat: int, _unit: int, voices: tuple[int, ...]) -> list[Hit]:
+
+def _steps(places: int, cell: Cell) -> list[tuple[int, int]]:
+    """Start and length of the notes of a cell, cut at the end of the bar."""
+    steps, place, index = [], 0, 0
+    while place < places:
+        length = cell[index % len(cell)]
+        steps.append((place, min(length, places - place)))
+        place, index = place + length, index + 1
+    return steps
+
+
+def _sustain(places: int, _beat: int, _cell: Cell, voices: tuple[int, ...]) -> list[Hit]:
     return [(0, places, voices)]
 
 
-def _block(places: int, beat: int, unit: int, voices: tuple[int, ...]) -> list[Hit]:
-    step = max(unit, beat)
-    return [(p, min(step, places - p), voices) for p in range(0, places, step)]
+def _block(places: int, beat: int, cell: Cell, voices: tuple[int, ...]) -> list[Hit]:
+    return [(p, length, voices) for p, length in _steps(places, (max(cell[0], beat),))]
 
 
-def _pulse(places: int, _beat: int, unit: int, voices: tuple[int, ...]) -> list[Hit]:
-    return [(p, min(unit, places - p), voices) for p in range(0, places, unit)]
+def _pulse(places: int, _beat: int, cell: Cell, voices: tuple[int, ...]) -> list[Hit]:
+    return [(p, length, voices) for p, length in _steps(places, cell)]
 
 
-def _offbeat(places: int, beat: int, unit: int, voices: tuple[int, ...]) -> list[Hit]:
-    half = max(unit, 2) if beat % 3 else beat // 3 * 2
-    return [(p, min(2, places - p), voices) for p in range(min(half, beat // 2 * 2 or 2), places, beat)]
+def _offbeat(places: int, beat: int, _cell: Cell, voices: tuple[int, ...]) -> list[Hit]:
+    first = beat // 3 * 2 if beat % 3 == 0 else 2
+    return [(p, min(2, places - p), voices) for p in range(min(first, places - 1), places, beat)]
 
 
-def _arpeggio(places: int, _beat: int, unit: int, voices: tuple[int, ...]) -> list[Hit]:
+def _arpeggio(places: int, _beat: int, cell: Cell, voices: tuple[int, ...]) -> list[Hit]:
     wave = [*voices, *voices[-2:0:-1]]
-    return [(p, min(unit, places - p), (wave[k % len(wave)],)) for k, p in enumerate(range(0, places, unit))]
+    return [(p, length, (wave[k % len(wave)],)) for k, (p, length) in enumerate(_steps(places, cell))]
 
 
-def _alberti(places: int, _beat: int, unit: int, voices: tuple[int, ...]) -> list[Hit]:
+def _alberti(places: int, _beat: int, cell: Cell, voices: tuple[int, ...]) -> list[Hit]:
     figure = [voices[0], voices[-1], voices[len(voices) // 2], voices[-1]]
-    return [(p, min(unit, places - p), (figure[k % 4],)) for k, p in enumerate(range(0, places, unit))]
+    return [(p, length, (figure[k % 4],)) for k, (p, length) in enumerate(_steps(places, cell))]
 
 
-def _waltz(places: int, beat: int, _unit: int, voices: tuple[int, ...]) -> list[Hit]:
-    return [(p, min(beat, places - p), voices[:1] if p == 0 else voices[1:] or voices) for p in range(0, places, max(beat, 2))]
+def _waltz(places: int, beat: int, _cell: Cell, voices: tuple[int, ...]) -> list[Hit]:
+    return [(p, length, voices[:1] if p == 0 else voices[1:] or voices) for p, length in _steps(places, (max(beat, 2),))]
 
 
-def _tremolo(places: int, beat: int, unit: int, voices: tuple[int, ...]) -> list[Hit]:
-    step = max(beat // 2, unit)
-    return [(p, min(step, places - p), voices[-2:]) for p in range(0, places, step)]
+def _tremolo(places: int, beat: int, cell: Cell, voices: tuple[int, ...]) -> list[Hit]:
+    return [(p, length, voices[-2:]) for p, length in _steps(places, (max(beat // 2, cell[0]),))]
 
 
-def _ostinato(places: int, _beat: int, unit: int, voices: tuple[int, ...]) -> list[Hit]:
+def _ostinato(places: int, _beat: int, cell: Cell, voices: tuple[int, ...]) -> list[Hit]:
     figure = [voices[0], voices[0], voices[min(1, len(voices) - 1)], voices[0], voices[-1], voices[0]]
-    return [(p, min(unit, places - p), (figure[k % 6],)) for k, p in enumerate(range(0, places, unit))]
+    return [(p, length, (figure[k % 6],)) for k, (p, length) in enumerate(_steps(places, cell))]
 
 
-PATTERNS: dict[str, Callable[[int, int, int, tuple[int, ...]], list[Hit]]] = {
+PATTERNS: dict[str, Callable[[int, int, Cell, tuple[int, ...]], list[Hit]]] = {
     "sustain": _sustain,
     "block": _block,
     "pulse": _pulse,
@@ -83,14 +97,14 @@ PATTERNS: dict[str, Callable[[int, int, int, tuple[int, ...]], list[Hit]]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Figure:
-    """A pattern with its unit (sixteenths) and number of voices."""
+    """A pattern with its rhythm and number of voices."""
 
     style: str
-    unit: int
+    cell: Cell
     num_voices: int
 
     def hits(self, bar: Bar, beat_places: int) -> list[Hit]:
-        return PATTERNS[self.style](2 * bar.length_eighths, beat_places, self.unit, tuple(range(self.num_voices)))
+        return PATTERNS[self.style](2 * bar.length_eighths, beat_places, self.cell, tuple(range(self.num_voices)))
 
     def onsets(self, bar: Bar, beat_places: int) -> set[int]:
         return {bar.start_tick + start * SIXTEENTH for start, _, _ in self.hits(bar, beat_places)}
@@ -129,7 +143,7 @@ def accompany(
         for bar in phrase.bars:
             goal = max(wanted[bar.start_tick] + owed, 0.0)
             chosen = _adapted(figure, choices[figure.style], bar, goal, taken, beat_places)
-            owed = float(np.clip(goal - _num_onsets(chosen, bar, taken, beat_places), -3.0, 3.0))
+            owed = float(np.clip(goal - _num_onsets(chosen, bar, taken, beat_places), -MAX_OWED, MAX_OWED))
             played = _realise(chosen, bar, beat_places, harmony.chords, voicings)
             notes += _stumbling(played, bar.moment.irregularity, random)
     return notes
@@ -144,9 +158,8 @@ def _ordered_styles(section: FormSection, styles: list[str], random: np.random.G
 
 def _figures(styles: list[str], num_voices: int) -> list[list[_Figure]]:
     """Figures by style: broken chords have a voice more than struck ones."""
-    units = (1, 2, 4, 8)
     return [
-        [_Figure(style, unit, num_voices + 1 if style in BROKEN_STYLES else min(num_voices, 2 * unit - 1)) for unit in units]
+        [_Figure(style, cell, num_voices + 1 if style in BROKEN_STYLES else min(num_voices, 2 * min(cell) - 1)) for cell in CELLS]
         for style in styles
     ]
 
@@ -157,7 +170,7 @@ def _num_onsets(figure: _Figure, bar: Bar, taken: dict[int, set[int]], beat_plac
 
 def _misfit(figure: _Figure, bar: Bar, wanted: float, taken: dict[int, set[int]], beat_places: int) -> float:
     """Logarithm of the ratio of onsets, more where the figure is too fast to be played."""
-    unit_s = bar.duration_s / (2 * bar.length_eighths) * figure.unit
+    unit_s = bar.duration_s / (2 * bar.length_eighths) * min(figure.cell)
     fastest_s = 0.09 if figure.style in BROKEN_STYLES or figure.num_voices == 1 else 0.16
     too_fast = unit_s < fastest_s and figure.style not in {"sustain", "block", "waltz"}
     count = _num_onsets(figure, bar, taken, beat_places)
@@ -167,12 +180,12 @@ def _misfit(figure: _Figure, bar: Bar, wanted: float, taken: dict[int, set[int]]
 def _figure_for(
     phrase: Phrase, choices: list[list[_Figure]], wanted: dict[int, float], taken: dict[int, set[int]], beat_places: int
 ) -> _Figure:
-    """The best-liked style that comes within a quarter of the phrase's number of onsets, or else the nearest."""
+    """The best-liked style that comes within 15 % of the phrase's number of onsets, or else the nearest."""
     bar = max(phrase.bars, key=lambda bar: bar.length_eighths)
     goal = wanted[bar.start_tick]
     best = [min(figures, key=lambda figure: _misfit(figure, bar, goal, taken, beat_places)) for figures in choices]
     misfits = [_misfit(figure, bar, goal, taken, beat_places) for figure in best]
-    good = [figure for figure, misfit in zip(best, misfits, strict=True) if misfit < 0.25]
+    good = [figure for figure, misfit in zip(best, misfits, strict=True) if misfit < 0.15]
     return good[0] if good else best[int(np.argmin(misfits))]
 
 
@@ -181,9 +194,9 @@ def _adapted(
 ) -> _Figure:
     """The phrase's figure, or the same style slower or faster (where the melody rests) if that fits much better."""
 
-    def cost(other: _Figure) -> tuple[float, int]:
-        change = 0.25 if other.unit != figure.unit else 0.0
-        return _misfit(other, bar, wanted, taken, beat_places) + change, other.unit
+    def cost(other: _Figure) -> tuple[float, Cell]:
+        change = 0.25 if other.cell != figure.cell else 0.0
+        return _misfit(other, bar, wanted, taken, beat_places) + change, other.cell
 
     return min(figures, key=cost)
 

@@ -15,7 +15,7 @@ from espressivo.seeds import child_seed
 
 __all__ = ["compose_rules", "pad_and_percussion"]
 
-NUM_DENSITY_ROUNDS = 3
+NUM_DENSITY_ROUNDS = 4
 LOWEST_BASS, LOWEST_DOUBLING = 28, 52
 AGITATED = 0.35
 COUNTER_SHARE = 0.12
@@ -58,18 +58,20 @@ class _RuleWriter:
             bar.start_tick: {t for t in range(bar.start_tick, bar.end_tick, SIXTEENTH) if t in ticks} for bar in section.bars
         }
         wanted = {bar.start_tick: bar.moment.density_nps * bar.duration_s for bar in section.bars}
+        total = sum(wanted.values())
         correction = 1.0
         state = task.random.bit_generator.state
-        drafts = layers
+        tried: list[tuple[float, list[DraftNote]]] = []
         for _ in range(NUM_DENSITY_ROUNDS):
             task.random.bit_generator.state = state  # each round draws the same patterns, only their density changes
             goals = {tick: correction * count for tick, count in wanted.items()}
             styles = list(task.palette.styles)
             drafts = layers + accompany(section, harmony, styles, goals, taken, max(lowest - 2, 55), task.random)
             drafts = with_final_chord(drafts, section, harmony) if task.is_last else drafts
-            num_onsets = len({note.start_tick for note in drafts})
-            correction *= float(np.clip(sum(wanted.values()) / num_onsets, 0.6, 1.6))
-        return drafts
+            ratio = total / len({note.start_tick for note in drafts})
+            tried.append((abs(float(np.log(ratio))), drafts))
+            correction *= float(np.clip(ratio, 0.7, 1.4))
+        return min(tried, key=lambda attempt: attempt[0])[1]
 
 
 def _fixed_layers(task: SectionTask, melody: list[DraftNote], lowest: int) -> list[DraftNote]:
