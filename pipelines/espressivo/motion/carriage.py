@@ -17,6 +17,8 @@ __all__ = ["Carriage", "carriage_of"]
 FloatArray = NDArray[np.float64]
 TRANSITION_S = 0.7
 LEAD_S = 0.25
+HEAD_DELAY_S = 0.15
+FIRST_MOVE_S = 0.9
 # Head movement of the action units 51-58 at level 1: (pitch, yaw, roll) in radians; engineering choice.
 HEAD_ACTION_RAD: dict[int, tuple[float, float, float]] = {
     51: (0.0, 0.35, 0.0),
@@ -65,7 +67,7 @@ def carriage_of(plan: EmotionPlan, times_s: FloatArray, emotion_scale: float = 1
         emotion_scale: Multiplies everything that departs from neutral.
     """
 
-    def over_time(read: Callable[[EmotionSegment], float], neutral: float = 0.0) -> FloatArray:
+    def over_time(read: Callable[[EmotionSegment], float], neutral: float = 0.0, *, arrives: bool = False) -> FloatArray:
         levels = [neutral + emotion_scale * (read(segment) - neutral) for segment in plan.segments]
         starts = [max(0.0, segment.start_s - LEAD_S) for segment in plan.segments]
         ends = [*starts[1:], plan.duration_s]
@@ -73,13 +75,17 @@ def carriage_of(plan: EmotionPlan, times_s: FloatArray, emotion_scale: float = 1
             (start, min(TRANSITION_S, max(0.04, end - start)), level)
             for start, end, level in zip(starts[1:], ends[1:], levels[1:], strict=True)
         ]
-        return transition(times_s, knots, levels[0])
+        if not arrives:
+            return transition(times_s, knots, levels[0])
+        # The portrait's own pose opens the clip; the head arrives with the face, a little after it.
+        first_s = min(FIRST_MOVE_S, max(0.04, ends[0] - HEAD_DELAY_S))
+        return transition(times_s, [(HEAD_DELAY_S, first_s, levels[0]), *knots], 0.0)
 
     rotation = np.stack(
         [
-            over_time(lambda segment: segment.head_gaze.pitch_rad),
-            over_time(lambda segment: segment.head_gaze.yaw_rad),
-            over_time(lambda segment: segment.head_gaze.roll_rad),
+            over_time(lambda segment: segment.head_gaze.pitch_rad, arrives=True),
+            over_time(lambda segment: segment.head_gaze.yaw_rad, arrives=True),
+            over_time(lambda segment: segment.head_gaze.roll_rad, arrives=True),
         ],
         axis=1,
     )

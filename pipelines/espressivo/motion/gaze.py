@@ -15,7 +15,6 @@ from espressivo.motion.timeline import Timeline, settings_of
 __all__ = ["Gaze", "draw_gaze", "eye_weights"]
 
 FloatArray = NDArray[np.float64]
-USUAL_AWAY_SHARE = 0.23
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,7 @@ def _bout(
 ) -> float:
     """Seconds of a bout; the more averted a segment is meant to be, the longer the bouts away and the shorter those between."""
     mean, spread = settings[f"{'away' if away else 'partner'}_{state}_s"]
-    more = 1.0 + aversion_deg / 8.0
+    more = 1.0 + aversion_deg / 5.0
     mean = mean * more if away else mean / more
     variance = np.log1p((spread / settings[f"{'away' if away else 'partner'}_{state}_s"][0]) ** 2)
     return max(0.25, float(generator.lognormal(np.log(mean) - 0.5 * variance, np.sqrt(variance))))
