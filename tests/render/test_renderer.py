@@ -57,8 +57,15 @@ def test_only_the_surroundings_of_the_head_move(renderer, portrait, photograph, 
     outside = np.ones(frame.shape[:2], bool)
     outside[portrait.warp.region.slices] = False
     assert (frame[outside] == photograph[outside]).all()
-    assert (frame[0] == photograph[0]).all(), "the upper edge of the picture stays"
     assert np.abs(frame.astype(int) - photograph).max() > 10
+
+
+def test_what_is_far_from_the_head_stays(renderer, portrait, photograph):
+    still = cv2.resize(portrait.warp.fade, (photograph.shape[1], photograph.shape[0]), interpolation=cv2.INTER_LINEAR) == 0
+    assert portrait.warp.region.width == photograph.shape[1]
+    assert still.mean() > 0.02
+    frame = renderer.frame(portrait, EVERYTHING["shout"], np.array([0.1, 0.2, 0.1]), np.array([0.1, 0, 0]))
+    assert (frame[still] == photograph[still]).all()
 
 
 def test_a_smile_raises_and_widens_the_mouth(renderer, portrait, landmarker):
@@ -147,3 +154,9 @@ def test_pictures_that_cannot_be_used_are_refused(renderer, image, code):
     with pytest.raises(ImageInputError) as caught:
         renderer.fit(image)
     assert caught.value.code == code
+
+
+def test_a_turn_too_far_is_held_back(renderer, portrait, landmarker):
+    far = renderer.frame(portrait, REST, np.array([0, 1.0, 0]))
+    assert (far == renderer.frame(portrait, REST, np.array([0, 0.95, 0]))).mean() > 0.9
+    assert read(landmarker, far).head_rotation[1] < 0.7

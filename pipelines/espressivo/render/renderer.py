@@ -34,6 +34,7 @@ Image = NDArray[np.uint8]
 # An edge is where neighbouring pixels come from places this far apart (pixels; units of the head), softened by this much.
 SEAM_PX, SEAM = 2.5, 0.12
 SEAM_BLUR_PX, SEAM_BLUR = 0.8, 0.03
+FREE_TURN_RAD, MAX_TURN_RAD = 0.3, 0.42
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,14 +132,14 @@ class PortraitRenderer:
         Args:
             portrait: A fitted portrait.
             weights: ``(52,)`` ARKit weights, 0-1, relative to the portrait's own expression.
-            head_rotation: ``(3,)`` pitch, yaw, roll in radians, relative to the portrait; default none.
+            head_rotation: ``(3,)`` pitch, yaw, roll in radians, relative to the portrait; default none. Beyond 0.3 it is held
+                back, up to 0.42: a photograph does not show what lies round the corner.
             head_translation: ``(3,)`` face heights; default none.
         """
         fit, warp = portrait.fit, portrait.warp
         still = np.zeros(3, np.float32)
-        motion = fit.motion(
-            still if head_rotation is None else head_rotation, still if head_translation is None else head_translation
-        )
+        turned = still if head_rotation is None else _held_back(np.asarray(head_rotation, np.float32))
+        motion = fit.motion(turned, still if head_translation is None else head_translation)
         points = fit.project(fit.vertices(fit.total_weights(weights)), None if motion.is_rest else motion)
         field = warp.field(fit, points, motion, portrait.light.change(self._topology, points))
         folded = fold_photograph(portrait.image, portrait.folds, np.asarray(weights, np.float32))
@@ -156,6 +157,16 @@ class PortraitRenderer:
         if mouth is not None:
             mouth.over(frame)
         return frame
+
+
+def _held_back(angles: Float) -> Float:
+    """Angles that are free up to a knee and come to rest at a limit."""
+    size = np.abs(angles)
+    room = MAX_TURN_RAD - FREE_TURN_RAD
+    held: Float = np.sign(angles) * np.where(
+        size <= FREE_TURN_RAD, size, FREE_TURN_RAD + room * np.tanh((size - FREE_TURN_RAD) / room)
+    )
+    return held.astype(np.float32)
 
 
 def _soften_seams(moved: Image, places: Float, scale: float) -> None:

@@ -35,7 +35,7 @@ OPEN_SOURCE_MOUTH = (0.03, 0.12)
 # Ears and hair do not lie deeper than this before the neck's pivot: a steeper drop would fold the picture when the head turns.
 PROXY_FLOOR, PROXY_BLUR, PROXY_RECEDE = 1.0, 0.9, 2.0
 PROXY_LOOKS = 3
-KEPT_EDGE = 1.2
+EDGE_SHARE = 0.85
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +50,8 @@ class PhotoWarp:
         source: ``(V, 2)`` where each vertex lies in the photograph.
         trust: ``(V,)`` 0-1, how far the photograph shows this vertex.
         fade: Coarse map, 1 on the head, 0 where the background stays.
+        room: Coarse maps ``(h, w, 2)`` of the least and the greatest offset of what surrounds the face, pixels: beyond the
+            picture's edges there is nothing to bring in.
         proxy_depth: Coarse map of camera depth of the head and what surrounds it, pixels.
     """
 
@@ -61,6 +63,7 @@ class PhotoWarp:
     source: Float
     trust: Float
     fade: Float
+    room: tuple[Float, Float]
     proxy_depth: Float
 
     def field(self, fit: HeadFit, points: Float, motion: RigidMotion, relight: Float) -> WarpField:
@@ -82,7 +85,7 @@ class PhotoWarp:
         value, weight = (resize(a, size, AREA) for a in (trusted, trust))
         rigid = np.zeros_like(value) if motion.is_rest else self._proxy_offset(motion)
         own = pull_push(value - rigid * weight[..., None], weight)
-        outer: Float = (rigid + own) * self.fade[..., None]
+        outer: Float = np.clip((rigid + own) * self.fade[..., None], *self.room)
         return outer
 
     def _proxy_offset(self, motion: RigidMotion) -> Float:
@@ -129,7 +132,7 @@ def plan_warp(fit: HeadFit, topology: HeadTopology, width: int, height: int) -> 
     coarse_grid = region.grid(work * COARSE)
     trust = _trust(fit, topology, points)
     triangles = topology.surface[trust[topology.surface].any(axis=1) | topology.surface_is_eye]
-    fade, depth = _surroundings(fit, topology, points, on_head, region, coarse_grid, width)
+    fade, depth = _surroundings(fit, topology, points, on_head, region, coarse_grid)
     return PhotoWarp(
         region=region,
         work_grid=work_grid,
@@ -139,6 +142,7 @@ def plan_warp(fit: HeadFit, topology: HeadTopology, width: int, height: int) -> 
         source=_source(fit, points),
         trust=trust,
         fade=fade,
+        room=_room(coarse_grid, width, height),
         proxy_depth=depth,
     )
 
@@ -193,12 +197,12 @@ def _depth_around(points: Float, topology: HeadTopology, scale: float) -> Float:
     return seen
 
 
-def _kept_edges(grid: Float, frame_width: int, scale: float) -> Float:
-    """The picture's upper and side edges stay: beyond them there is nothing to bring in."""
-    x, y = grid[..., 0], grid[..., 1]
+def _room(grid: Float, width: int, height: int) -> tuple[Float, Float]:
+    """How far each place may look for its colour: not beyond the picture, and never past its neighbours."""
     cell = grid[0, 1, 0] - grid[0, 0, 0]  # half of the first cell, and what interpolation carries over from the second
-    distance = np.minimum(np.minimum(x, frame_width - 1 - x), y) - cell
-    return smoothstep(distance / np.float32(scale), 0, KEPT_EDGE)
+    to_start = np.maximum(grid - cell, 0)
+    to_end = np.maximum(np.array([width - 1, height - 1], np.float32) - grid - cell, 0)
+    return -np.float32(EDGE_SHARE) * to_start, np.float32(EDGE_SHARE) * to_end
 
 
 def _surroundings(
@@ -208,7 +212,6 @@ def _surroundings(
     on_head: NDArray[np.bool_],
     region: Region,
     grid: Float,
-    frame_width: int,
 ) -> tuple[Float, Float]:
     """How far each place moves with the head, and its depth."""
     height, width = grid.shape[:2]
@@ -217,7 +220,7 @@ def _surroundings(
     cells = _to_cells(points, region, width, height)
     head = rasterize(cells, np.ascontiguousarray(topology.skin[on_head[topology.skin].all(axis=1)]), height, width)
     outline = cv2.distanceTransform((head.index < 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) / np.float32(unit)
-    fade = (1 - smoothstep(outline - HAIR, FADE_FROM, FADE_TO)) * _kept_edges(grid, frame_width, fit.scale)
+    fade = 1 - smoothstep(outline - HAIR, FADE_FROM, FADE_TO)
     body = rasterize(cells, topology.skin, height, width)
     drawn = (body.index >= 0).astype(np.float32)
     depth = np.where(drawn > 0, body.depth, 0).astype(np.float32)
