@@ -21,6 +21,7 @@ MENACING_LOW, CLEAR_LOW = 40, 48
 MAX_OWED = 2.5
 """Onsets that a bar may make up for the one before; more would make the pattern hurry and drag from bar to bar."""
 BROKEN_STYLES = {"arpeggio", "alberti", "ostinato"}
+WIDE_STYLES = {"arpeggio"}
 Hit = tuple[int, int, tuple[int, ...]]
 """Start and length in sixteenths of the bar, and the voices (0 = lowest) that sound."""
 
@@ -136,6 +137,7 @@ def accompany(
     # Fuller chords for more arousal: on EMOPIA the number of notes struck together is among its marks.
     num_voices = 2 + int(section.moment.arousal > 0.0) + int(section.moment.arousal > 0.5)
     voicings = voice_chords(harmony.chords, num_voices + 1, *_range(section, ceiling))
+    opened = [_open_position(voicing) for voicing in voicings]
     choices = dict(zip(ordered, _figures(ordered, num_voices), strict=True))
     beat_places = 2 * section.beat_eighths
     for phrase in section.phrases:
@@ -144,7 +146,8 @@ def accompany(
             goal = max(wanted[bar.start_tick] + owed, 0.0)
             chosen = _adapted(figure, choices[figure.style], bar, goal, taken, beat_places)
             owed = float(np.clip(goal - _num_onsets(chosen, bar, taken, beat_places), -MAX_OWED, MAX_OWED))
-            played = _realise(chosen, bar, beat_places, harmony.chords, voicings)
+            spread = chosen.style in WIDE_STYLES and section.moment.arousal < 0.2
+            played = _realise(chosen, bar, beat_places, harmony.chords, opened if spread else voicings)
             notes += _stumbling(played, bar.moment.irregularity, random)
     return notes
 
@@ -199,6 +202,11 @@ def _adapted(
         return _misfit(other, bar, wanted, taken, beat_places) + change, other.cell
 
     return min(figures, key=cost)
+
+
+def _open_position(voicing: tuple[int, ...]) -> tuple[int, ...]:
+    """Every other voice an octave higher: the wide arpeggios of a left hand with pedal."""
+    return tuple(sorted(pitch + 12 * (index % 2) for index, pitch in enumerate(voicing)))
 
 
 def _range(section: FormSection, ceiling: int) -> tuple[int, int]:
