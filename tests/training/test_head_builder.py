@@ -17,13 +17,12 @@ from espressivo.face.landmark_groups import NUM_MESH_LANDMARKS
 from espressivo.resources import verify_checksums
 from espressivo.training.head.build import build_head
 from espressivo.training.head.checkpoint import write_checkpoint
-from espressivo.training.head.correspondence import Correspondence, mirror_landmarks
+from espressivo.training.head.correspondence import Correspondence, mirror_landmarks, render_preview
 from espressivo.training.head.dentition import add_dentition
 from espressivo.training.head.ict_facekit import read_ict_facekit
 from espressivo.training.head.identity import learn_identity
 from espressivo.training.head.makehuman import principal_modes, read_makehuman
 from espressivo.training.head.mesh import HeadMesh, laplacian, mirror_vertices, similarity, vertex_normals
-from espressivo.training.head.raster import rasterize
 from espressivo.training.head.registration import register
 from espressivo.training.head.seals import Lips
 from espressivo.training.head.transfer import apply_gains, even_sides, jaw_motion
@@ -96,14 +95,16 @@ def test_laplacian_of_a_constant_is_zero():
     assert (adjacency != adjacency.T).nnz == 0
 
 
-def test_normals_and_raster_of_a_sheet():
-    vertices, triangles = sheet()
-    assert np.allclose(vertex_normals(vertices, triangles), [0, 0, 1])
-    triangle, weight = rasterize(vertices * 10 + [25, 25, 0], triangles, 50, 50)
-    inside = triangle[6:44, 6:44]
-    assert (inside >= 0).all()
-    assert (triangle[:4] == -1).all()
-    assert np.allclose(weight[triangle >= 0].sum(axis=1), 1)
+def test_normals_of_a_sheet():
+    assert np.allclose(vertex_normals(*sheet()), [0, 0, 1])
+
+
+def test_preview_shows_skin_and_eyes(skull):
+    picture, points = render_preview(skull, skull.neutral, 100, zoom=5.0)
+    x, y = points[skull.tissue == Tissue.SKIN, :2].mean(axis=0).astype(int)
+    assert picture[y, x, 0] > picture[y, x, 2], "skin is warm"
+    assert (picture[0] == 90).all()
+    assert (picture[-1] == 90).all()
 
 
 def test_registration_brings_a_sheet_onto_a_bump():

@@ -13,9 +13,9 @@ from espressivo.face.head import Tissue
 from espressivo.face.landmark_groups import NUM_MESH_LANDMARKS
 from espressivo.face.landmarks import FaceLandmarker
 from espressivo.face.pose import rotation_matrix
+from espressivo.render.rasterizer import rasterize
 from espressivo.seeds import numpy_generator
 from espressivo.training.head.mesh import Float, HeadMesh, Int, mirror_vertices, vertex_normals
-from espressivo.training.head.raster import rasterize
 
 __all__ = ["Correspondence", "find_correspondence", "mirror_landmarks", "render_preview"]
 
@@ -155,15 +155,14 @@ def render_preview(
     scale = size_px * 0.026 * zoom
     flipped = (vertices - [*centre, 0.0]) * [1, -1, 1] * scale
     points = flipped + np.array([size_px / 2, size_px / 2, 0])
-    triangle, weight = rasterize(points, head.triangles, size_px, size_px)
-    hit = triangle >= 0
+    raster = rasterize(points.astype(np.float32), head.triangles.astype(np.int32), size_px, size_px)
+    hit = raster.index >= 0
     shade = np.clip(vertex_normals(vertices, head.triangles) @ LIGHT, 0, 1) * 0.75 + 0.3
     colour = np.array([COLOUR[Tissue(t)] for t in range(len(Tissue))], float)[head.tissue]
-    corners = head.triangles[triangle[hit]]
-    image = np.full((size_px, size_px, 3), 90.0)
-    image[hit] = (colour[corners] * weight[hit][:, :, None]).sum(axis=1) * (shade[corners] * weight[hit]).sum(axis=1)[:, None]
+    drawn = raster.interpolate(np.concatenate([colour, shade[:, None]], axis=1).astype(np.float32))
+    image = np.where(hit[..., None], drawn[..., :3] * drawn[..., 3:], 90)
     on_eye = np.zeros(hit.shape, bool)
-    on_eye[hit] = head.triangle_tissue[triangle[hit]] == Tissue.EYE
+    on_eye[hit] = head.triangle_tissue[raster.index[hit]] == Tissue.EYE
     picture = np.clip(image, 0, 255).astype(np.uint8)
     _paint_irises(head, points, on_eye, scale, picture)
     return picture, points

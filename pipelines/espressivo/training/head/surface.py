@@ -12,9 +12,9 @@ from scipy.spatial import cKDTree
 from espressivo.face.arkit import ARKIT_INDEX
 from espressivo.face.head import Tissue
 from espressivo.face.landmark_groups import TRAGI
+from espressivo.render.rasterizer import rasterize
 from espressivo.training.head.correspondence import Correspondence
 from espressivo.training.head.mesh import Float, HeadMesh, Int, smoothstep
-from espressivo.training.head.raster import rasterize
 
 __all__ = ["Lining", "face_mask", "find_lining", "upper_lids"]
 
@@ -62,7 +62,7 @@ def find_lining(head: HeadMesh, marks: Correspondence) -> Lining:
 def _visible_from_front(head: HeadMesh) -> Mask:
     points = head.neutral * [VIEW_PX_PER_UNIT, -VIEW_PX_PER_UNIT, 1] + [VIEW_PX / 2, VIEW_PX / 2, 0]
     skin = head.triangles[head.triangle_tissue == Tissue.SKIN]
-    seen = np.unique(rasterize(points, skin, VIEW_PX, VIEW_PX)[0])
+    seen = np.unique(rasterize(points.astype(np.float32), skin.astype(np.int32), VIEW_PX, VIEW_PX).index)
     visible = np.zeros(len(head.neutral), bool)
     visible[skin[seen[seen >= 0]]] = True
     return visible
