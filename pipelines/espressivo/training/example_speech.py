@@ -30,8 +30,8 @@ __all__ = ["DURATION_OUTPUT", "PASSAGES", "SAMPLES_PER_FRAME", "Passage", "Phone
 
 SAMPLE_RATE_HZ: Final = 24_000
 SAMPLES_PER_FRAME: Final = 600
-# The vocoder is ahead of the durations; its own time stamps subtract as much (recalled, not checked). Here pocketsphinx finds phones 70 ms
-# (median) before the uncorrected times, and vowels and sibilants correlate best 50 and 55 ms before them.
+# The vocoder is ahead of the durations; its own time stamps subtract as much (recalled, not checked). Here pocketsphinx finds
+# phones 70 ms (median) before the uncorrected times, and vowels and sibilants correlate best 50 and 55 ms before them.
 LEAD_FRAMES: Final = 3
 DURATION_OUTPUT: Final = "/encoder/Round_output_0"
 MODEL_SHA256: Final = "6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb"
