@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from espressivo.face.head import Tissue
 from espressivo.face.landmark_groups import CHEEKS, INNER_LIPS, LEFT_EYE, LIP_PAIRS, MOUTH_CORNERS, RIGHT_EYE
 from espressivo.render.fitting import HeadFit, lip_gaps
-from espressivo.render.imaging import LINEAR, as_alpha, blur, dilate, fill_polygon, sample, smoothstep
+from espressivo.render.imaging import as_alpha, blur, dilate, fill_polygon, smoothstep
 from espressivo.render.layers import Canvas, Layer
 from espressivo.render.rasterizer import Raster, rasterize, vertex_normals
 from espressivo.render.regions import Region
@@ -27,6 +27,7 @@ MOUTH_BOX = (*MOUTH_CORNERS, 0, 17, *LIP_PAIRS[3])
 MARGIN = 0.5
 # A mouth no wider open than in the photograph stays the photograph; units of the head.
 OPENING = (0.015, 0.07)
+OPENING_OF_A_SMILE = (0.3, 0.55)
 LINING = (0.07, 0.38)
 STRICTLY_INSIDE = 0.05
 BEHIND_LIPS, THROAT_BEHIND = 0.3, 1.3
@@ -40,6 +41,7 @@ HIGHLIGHT = np.array([0.05, 0.45, 0.89], np.float32)
 REACH = np.array([2.2, 2.7, 3.4, 2.0, 2.6, 2.0], np.float32)
 INTO_THROAT, THROAT_LIGHT = (0.2, 0.55), 0.4
 FAR_TEETH = (1.3, 2.4)
+TOOTH_GAP, GROOVE_SHADE = 0.16, 0.72
 LIKE_TEETH = (0.35, 0.55)
 TOOTH_CONTRAST = 0.45
 
@@ -53,18 +55,14 @@ class MouthPalette:
         lip: ``(3,)`` RGB.
         own_gaps: ``(7,)`` distances between the lips in the photograph, units of the head.
         brightness: What a highlight adds, grey levels.
-        source: ``(V, 2)`` places of the vertices in the photograph, pixels.
-        shown: ``(h, w)`` 0-1 where the photograph itself shows the inside of the mouth; covers ``shown_region``.
-        shown_region: Rectangle of the photograph.
+        shows_teeth: Whether the photograph shows teeth.
     """
 
     tissue: Float
     lip: Float
     own_gaps: Float
     brightness: float
-    source: Float
-    shown: Float
-    shown_region: Region
+    shows_teeth: bool
 
 
 def mouth_palette(image: Image, fit: HeadFit) -> MouthPalette:
@@ -76,7 +74,7 @@ def mouth_palette(image: Image, fit: HeadFit) -> MouthPalette:
     base = 0.55 * lip.mean() + 0.35 * cheek.mean()
     tissue = np.zeros((len(Tissue), 3), np.float32)
     tissue[Tissue.TEETH] = ENAMEL * cast * level * 0.95
-    tissue[Tissue.GUM] = rose * base * 0.95
+    tissue[Tissue.GUM] = rose * base * 1.25
     tissue[Tissue.TONGUE] = rose * base * 1.55
     tissue[Tissue.SKIN] = (0.4 * rose + 0.6 * DARK_RED) * base * 0.5
     points = fit.project(fit.vertices(fit.own_expression))
@@ -87,7 +85,7 @@ def mouth_palette(image: Image, fit: HeadFit) -> MouthPalette:
         if bright.mean() > 0.6 * level:
             tissue[Tissue.TEETH] = 0.3 * tissue[Tissue.TEETH] + 0.7 * bright * 1.12
     brightness = float(np.clip(cheek.mean() / 150 * 26, 6, 30))
-    return MouthPalette(tissue, lip, lip_gaps(fit, points), brightness, points[:, :2], shown, region)
+    return MouthPalette(tissue, lip, lip_gaps(fit, points), brightness, bool(shown.max() > 0.5))
 
 
 def _shown(image: Image, fit: HeadFit, level: float) -> tuple[Region, Float]:
@@ -130,32 +128,27 @@ def _patch(image: Image, fit: HeadFit, marks: tuple[int, ...]) -> Float:
 
 def draw_mouth(image: Image, fit: HeadFit, topology: HeadTopology, palette: MouthPalette, points: Float) -> Layer | None:
     """The inside of the mouth at ``points`` ``(V, 3)``; ``None`` while it is no wider open than in the photograph."""
-    opening = float(smoothstep(float((lip_gaps(fit, points) - palette.own_gaps).max()), *OPENING))
+    wider = float((lip_gaps(fit, points) - palette.own_gaps).max())
+    opening = float(smoothstep(wider, *(OPENING_OF_A_SMILE if palette.shows_teeth else OPENING)))
     marks = fit.head.landmarks(points)
     canvas = Canvas.around(marks[list(MOUTH_BOX)], MARGIN * fit.scale, image.shape[:2], fit.scale)
     if opening < 0.02 or canvas is None:
         return None
     cells = canvas.cells(points)
     unit = fit.scale * canvas.zoom
-    raster = rasterize(cells, topology.mouth, canvas.height, canvas.width)
+    # The upper teeth that the photograph shows are all there is of them: ours would hang below as a second row.
+    drawn = ~topology.upper_arch if palette.shows_teeth else np.ones(len(topology.mouth), bool)
+    raster = rasterize(cells, np.ascontiguousarray(topology.mouth[drawn]), canvas.height, canvas.width)
     strictly, lips = _within_lips(canvas, marks, unit)
-    view = _View.of(fit, topology, raster, points)
-    alpha = np.where(view.is_lip, np.maximum(smoothstep(view.lining, *LINING), strictly), np.float32(1)) * lips
+    view = _View.of(fit, topology, topology.mouth_tissue[drawn], raster, points)
+    lining = np.maximum(smoothstep(view.lining, *LINING), strictly)
+    if palette.shows_teeth:  # where the lips are apart in the photograph, what lies behind them is the photograph
+        lining = np.zeros_like(lining)
+    alpha = np.where(view.is_lip, lining, np.float32(1)) * lips
     alpha[view.throat] = lips[view.throat]
     alpha *= opening
-    colour = _shade(view, palette) * _shadow_of_lips(alpha, unit)[..., None]
-    if palette.shown.any():
-        colour = _carry(image, palette, raster, view, colour)
+    colour = _close_gaps(_shade(view, palette), view.tissue == Tissue.TEETH, unit) * _shadow_of_lips(alpha, unit)[..., None]
     return canvas.finish(colour, alpha)
-
-
-def _carry(image: Image, palette: MouthPalette, raster: Raster, view: _View, colour: Float) -> Float:
-    """Teeth that the photograph shows move with the jaws instead of being replaced."""
-    place = raster.interpolate(palette.source)
-    corner = np.array([palette.shown_region.left, palette.shown_region.top], np.float32)
-    seen = sample(palette.shown, place - corner, LINEAR, cv2.BORDER_REPLICATE) * np.isin(view.tissue, (Tissue.TEETH, Tissue.GUM))
-    carried: Float = colour + (sample(image, place, LINEAR) - colour) * seen[..., None]
-    return carried
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +163,7 @@ class _View:
     tone: Float
 
     @classmethod
-    def of(cls, fit: HeadFit, topology: HeadTopology, raster: Raster, points: Float) -> _View:
+    def of(cls, fit: HeadFit, topology: HeadTopology, tissues: NDArray[np.uint8], raster: Raster, points: Float) -> _View:
         head = fit.head
         normals = vertex_normals(points * np.array([1, -1, 1], np.float32), topology.mouth)
         values = np.concatenate([normals, head.tone, topology.lining[:, None], points[:, 2:] / np.float32(fit.scale)], axis=1)
@@ -178,7 +171,7 @@ class _View:
         front = head.landmarks(points)[list(LIP_PAIRS[3]), 2].mean() / fit.scale
         behind = np.clip(front - seen[..., 7] - BEHIND_LIPS, 0, 6).astype(np.float32)
         drawn = raster.index >= 0
-        tissue = np.where(drawn, topology.mouth_tissue[np.maximum(raster.index, 0)], Tissue.SKIN).astype(np.uint8)
+        tissue = np.where(drawn, tissues[np.maximum(raster.index, 0)], Tissue.SKIN).astype(np.uint8)
         normal = seen[..., :3] / (np.linalg.norm(seen[..., :3], axis=-1, keepdims=True) + 1e-6)
         throat = ~drawn | ((tissue == Tissue.SKIN) & (behind > THROAT_BEHIND))
         return cls(tissue, throat, seen[..., 6], behind, normal.astype(np.float32), seen[..., 3:6])
@@ -196,6 +189,19 @@ def _within_lips(canvas: Canvas, marks: Float, unit: float) -> tuple[Float, Floa
     narrower = 255 - dilate(255 - mask, 2 * round(STRICTLY_INSIDE * unit) + 1)
     wider = dilate(mask, 2 * int(0.06 * unit) + 3)
     return as_alpha(blur(narrower, 1.5 * soft)), as_alpha(blur(wider, soft))
+
+
+def _close_gaps(colour: Float, teeth: NDArray[np.bool_], unit: float) -> Float:
+    """Neighbouring crowns touch; what the mesh leaves open between them is a shaded groove, not a view of the throat."""
+    wide = np.ones((1, 2 * max(1, round(TOOTH_GAP * unit / 2)) + 1), np.uint8)
+    mask = teeth.astype(np.uint8)
+    groove = (np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, wide)) > 0) & ~teeth
+    if not groove.any():
+        return colour
+    part = mask.astype(np.float32)
+    around = blur(colour * part[..., None], TOOTH_GAP * unit) / np.maximum(blur(part, TOOTH_GAP * unit), 1e-3)[..., None]
+    filled: Float = np.where(groove[..., None], around * np.float32(GROOVE_SHADE), colour)
+    return filled
 
 
 def _rounded(contour: Float) -> Float:
@@ -230,7 +236,7 @@ def _shadow_of_lips(alpha: Float, unit: float) -> Float:
     """The lips shade what lies behind them, the upper one more; a narrow opening lets in little light."""
     inside = (alpha > 0.5).astype(np.float32)
     soft = blur(inside, 0.2 * unit)
-    lowered = np.array([[1, 0, 0], [0, 1, 0.14 * unit]], np.float32)
+    lowered = np.array([[1, 0, 0], [0, 1, 0.1 * unit]], np.float32)
     from_above = np.asarray(cv2.warpAffine(soft, lowered, soft.shape[::-1]), np.float32)
     opening = smoothstep(blur(inside, 0.5 * unit), 0.0, 0.5)
     shadow: Float = (0.48 + 0.52 * smoothstep(np.minimum(soft, from_above), 0.1, 0.75)) * (0.72 + 0.28 * opening)

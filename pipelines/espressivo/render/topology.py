@@ -34,6 +34,7 @@ class HeadTopology:
         mouth: ``(M, 3)`` what can be seen through the lips: inner lips, tongue, teeth, gums; beyond
             ``THROAT_DEPTH`` the mouth is a dark throat, not the mesh's bag.
         mouth_tissue: ``(M,)`` tissue of each.
+        upper_arch: ``(M,)`` bool, upper teeth and gums.
         lining: ``(V,)`` way from the lips into the mouth, made longer at the corners, where lips are thin and the photograph has
             no lip to show.
         eyes: Eyeballs with the lids around them: left, right.
@@ -45,6 +46,7 @@ class HeadTopology:
     skin: Triangles
     mouth: Triangles
     mouth_tissue: NDArray[np.uint8]
+    upper_arch: NDArray[np.bool_]
     lining: Float
     eyes: tuple[Triangles, Triangles]
     eyeballs: tuple[Triangles, Triangles]
@@ -76,6 +78,7 @@ class HeadTopology:
             skin=_take(head, is_skin),
             mouth=_take(head, mouth),
             mouth_tissue=tissue[mouth],
+            upper_arch=(inside & ~head.on_lower_jaw[head.triangles[:, 0]])[mouth],
             lining=head.mouth_depth * (1 + CORNER_DEPTH * smoothstep(np.abs(head.neutral[:, 0]) / corners[:, 0].max(), 0.5, 0.9)),
             eyes=(eyes[0], eyes[1]),
             eyeballs=(eyeballs[0], eyeballs[1]),
