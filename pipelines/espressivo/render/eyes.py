@@ -23,7 +23,8 @@ CLOSING = (0.15, 0.75)
 LASHES = (0.3, 0.9)
 SHUT = (0.98, 1.04)
 UPPER_LID = (0.02, 0.2)
-STILL_PX = 0.35
+# Movement over which the painted eye takes over from the photograph: pixels at least, units of the head.
+STILL_PX, STILL = 0.35, 0.08
 LOWER_LID = 9  # points of an eye's contour up to the inner corner
 
 
@@ -39,7 +40,7 @@ def draw_eye(
     drift = points[list(_corners(fit, side)), :2] - look.source[list(_corners(fit, side))]
     moved = np.abs(points[:, :2] - look.source - drift.mean(axis=0))
     lid_points = fit.head.landmark_vertices[list(UPPER_RIM[side]), 0]
-    activity = float(smoothstep(float(max(moved[eyeball].max(), moved[lid_points].max())), 0.0, STILL_PX))
+    activity = float(smoothstep(float(max(moved[eyeball].max(), moved[lid_points].max())), 0.0, max(STILL_PX, STILL * fit.scale)))
     if activity == 0:
         return ()
     drawn = canvas.cells(points)
@@ -66,7 +67,7 @@ def _opening(canvas: Canvas, contour: Float) -> Float:
     gap = np.maximum(lower[:, 1] - over, 0)
     lower[:, 1] = over + gap
     between = fill_polygon((canvas.height, canvas.width), np.concatenate([lower, upper[1:-1]]))
-    return as_alpha(between) * smoothstep(float(gap.max()) / canvas.zoom, 0.3, 1.5)
+    return as_alpha(between) * smoothstep(float(gap.max()) / canvas.zoom, 0.2, 2.5)
 
 
 def _corners(fit: HeadFit, side: int) -> tuple[int, int]:

@@ -27,7 +27,7 @@ MOUTH_BOX = (*MOUTH_CORNERS, 0, 17, *LIP_PAIRS[3])
 MARGIN = 0.5
 # A mouth no wider open than in the photograph stays the photograph; units of the head.
 OPENING = (0.015, 0.07)
-OPENING_OF_A_SMILE = (0.3, 0.55)
+OPENING_OF_A_SMILE = (0.3, 0.65)
 LINING = (0.07, 0.38)
 STRICTLY_INSIDE = 0.05
 BEHIND_LIPS, THROAT_BEHIND = 0.3, 1.3
