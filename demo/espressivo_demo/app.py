@@ -147,7 +147,7 @@ def _talk_tab(acts: Acts, plan_text: gr.Textbox, shared: dict[str, Any]) -> dict
     consent = gr.Radio(CONSENT, label="Consent: why may this portrait be used?", elem_id="consent")
     with gr.Accordion("Settings", open=False, elem_id="talk-settings"):
         with gr.Row():
-            size = gr.Slider(128, 1024, value=512, step=64, label="Longer side, pixels")
+            size = gr.Slider(128, 1024, value=512, step=64, label="Shorter side, pixels")
             fps = gr.Dropdown(["24", "25", "30000/1001", "30", "50"], value="25", label="Frames a second")
             seed = gr.Number(label="Seed (empty: drawn)", value=None, precision=0, minimum=0)
         names = {"guidance_speech": "Lips", "guidance_emotion": "Emotion", "guidance_muscles": "Muscles"}

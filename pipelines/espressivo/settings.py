@@ -39,7 +39,7 @@ class TalkSettings(BaseModel):
 
     Attributes:
         fps: Frames a second; default 25.
-        size: Longer side of the video in pixels; ``None`` keeps the portrait's own size.
+        size: Shorter side of the video in pixels; pictures are never enlarged; ``None`` keeps the portrait's own size.
         face: ``"only"`` refuses pictures with several faces, ``"largest"`` takes the largest.
         guidance_speech: Gain of the lips' movement; 1 is natural.
         guidance_emotion: Gain of the global emotional state.

@@ -42,7 +42,7 @@ def test_it_films_what_was_thought(page):
     page.wait_for_selector("text=say under Consent", timeout=30_000)
     page.click("text=a synthetic person")
     page.click("#talk-settings button")
-    page.fill("input[aria-label*='Longer side']", "192")
+    page.fill("input[aria-label*='Shorter side']", "192")
     page.click("#film")
     page.wait_for_selector("#preview img", timeout=120_000)
     page.wait_for_selector("#video video", timeout=240_000)

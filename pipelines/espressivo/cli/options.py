@@ -130,7 +130,7 @@ def asked_emotion(
 
 def talk_settings(
     size: Annotated[
-        int | None, typer.Option(help="Longer side in pixels; default: the portrait's.", rich_help_panel=FACE)
+        int | None, typer.Option(help="Shorter side in pixels, never enlarged; default: the portrait's.", rich_help_panel=FACE)
     ] = None,
     fps: Annotated[str, typer.Option(help="Frames a second, e.g. 25 or 30000/1001.", rich_help_panel=FACE)] = "25",
     face: Annotated[str, typer.Option(help="only | largest: which face of the picture.", rich_help_panel=FACE)] = "only",
