@@ -26,7 +26,7 @@ from espressivo.music.tokens import GridBar, decode
 __all__ = ["RunIndex", "longest_shared_run", "steps_of_bars", "steps_of_score"]
 
 Step = tuple[int, int]
-MAX_RUN = 48
+MAX_RUN = 24
 BAR_SIXTEENTHS = 16
 LABELS = ("joy", "anger", "sadness", "calm")
 
