@@ -47,6 +47,7 @@ class TalkSettings(BaseModel):
         head: Gain of head movement.
         gaze: Gain of gaze shifts.
         blinks: Gain of the blink rate.
+        label: Say in a corner of the picture that it is AI-generated.
         consent: On what basis the portrait is used; recorded in the provenance.
         motion: Motion backend.
     """
@@ -62,6 +63,7 @@ class TalkSettings(BaseModel):
     head: Scale = 1.0
     gaze: Scale = 1.0
     blinks: Scale = 1.0
+    label: bool = False
     consent: ConsentBasis | None = None
     motion: Literal["procedural"] = "procedural"
 

@@ -20,6 +20,7 @@ from espressivo.lookahead import ahead
 from espressivo.media.audio import load_audio
 from espressivo.media.clip import AudioClip
 from espressivo.media.image import load_image
+from espressivo.media.label import labelled
 from espressivo.media.video import encode_video
 from espressivo.motion.procedural import ProceduralMotion
 from espressivo.progress import CancelToken, ProgressCallback, StageTimer
@@ -211,12 +212,14 @@ class TalkingHeadPipeline:
             consent=settings.consent,
         )
         frames, video_path = None, None
+        drawn = self.renderer.frames(fitted, performed, cancel=cancel)
+        if settings.label:
+            drawn = labelled(drawn)
         if output_type == "frames":
-            frames = self.renderer.frames(fitted, performed, cancel=cancel)
+            frames = drawn
         elif output_type == "mp4":
             assert output_path is not None  # noqa: S101 - _check_output has established it
-            frames_drawn = self.renderer.frames(fitted, performed, cancel=cancel)
-            film(frames_drawn, performed, clip, output_path, provenance, timer)
+            film(drawn, performed, clip, output_path, provenance, timer)
             video_path = output_path
         if not return_dict:
             return video_path or frames, performed

@@ -140,6 +140,9 @@ def talk_settings(
     head: Annotated[float, typer.Option(help="Gain of head movement, 0 to 3.", rich_help_panel=FACE)] = 1.0,
     gaze: Annotated[float, typer.Option(help="Gain of gaze shifts, 0 to 3.", rich_help_panel=FACE)] = 1.0,
     blinks: Annotated[float, typer.Option(help="Gain of the blink rate, 0 to 3.", rich_help_panel=FACE)] = 1.0,
+    label: Annotated[
+        bool, typer.Option("--label", help="Say in a corner that it is AI-generated.", rich_help_panel=FACE)
+    ] = False,
     consent: Annotated[
         str | None,
         typer.Option(
@@ -163,6 +166,7 @@ def talk_settings(
             "head": head,
             "gaze": gaze,
             "blinks": blinks,
+            "label": label,
             "consent": consent,
         },
     )
