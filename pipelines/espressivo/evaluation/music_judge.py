@@ -69,8 +69,10 @@ class Judge:
         chosen = values[:, [ATTRIBUTE_NAMES.index(name) for name in self.names]]
         x = np.clip((chosen - self.mean) / self.scale, -4.0, 4.0)
         if self.kind == "kernel":
-            return _kernel(x, self.support) @ self.weights
-        return x @ self.weights[:-1] + self.weights[-1]
+            smooth: Floats = _kernel(x, self.support) @ self.weights
+            return smooth
+        straight: Floats = x @ self.weights[:-1] + self.weights[-1]
+        return straight
 
     def quadrants(self, values: Floats) -> Ints:
         """Verdicts 1-4."""
@@ -80,7 +82,7 @@ class Judge:
 
 def _kernel(a: Floats, b: Floats) -> Floats:
     squared = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None, :] - 2.0 * a @ b.T
-    kernel: Floats = np.exp(-0.5 * np.maximum(squared, 0.0) / a.shape[1])
+    kernel: Floats = np.asarray(np.exp(-0.5 * np.maximum(squared, 0.0) / a.shape[1]), np.float64)
     return kernel
 
 

@@ -165,7 +165,8 @@ def _nearness(times_s: NDArray[np.float64], moments_s: Sequence[float]) -> NDArr
     edges_s = np.array([-np.inf, *moments_s, np.inf])
     following = np.searchsorted(edges_s, times_s)
     distance = np.minimum(times_s - edges_s[following - 1], edges_s[following] - times_s)
-    return np.maximum(0.0, 1.0 - distance / NEAREST_PHRASE_S)
+    near: NDArray[np.float64] = np.maximum(0.0, 1.0 - distance / NEAREST_PHRASE_S)
+    return near
 
 
 def _loudness_voicing_activity(speech: SpeechAnalysis, times_s: NDArray[np.float64]) -> FloatArray:
