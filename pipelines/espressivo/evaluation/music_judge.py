@@ -88,7 +88,7 @@ def _kernel(a: Floats, b: Floats) -> Floats:
 
 def _kernel_weights(x: Floats, target: Floats) -> Floats:
     centred = target - 1.0 / NUM_QUADRANTS
-    weights: Floats = np.linalg.solve(_kernel(x, x) + KERNEL_RIDGE * np.eye(len(x)), centred)
+    weights: Floats = np.asarray(np.linalg.solve(_kernel(x, x) + KERNEL_RIDGE * np.eye(len(x)), centred), np.float64)
     return weights
 
 
