@@ -19,12 +19,18 @@ from espressivo.errors import CheckpointError
 __all__ = ["checkpoint_folder", "config_path", "example_path", "home", "load_config", "verify_checksums"]
 
 HOME_VARIABLE = "ESPRESSIVO_HOME"
+# The same loader in C, eight times as fast, where PyYAML was built with it.
+SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def home() -> Path:
     """The folder that holds ``configs`` and ``checkpoints``."""
+    return _home(os.environ.get(HOME_VARIABLE))
+
+
+@cache
+def _home(named: str | None) -> Path:
     package = Path(__file__).resolve().parent
-    named = os.environ.get(HOME_VARIABLE)
     candidates = [Path(named)] if named else [*package.parents, package / "_data"]
     for folder in candidates:
         if (folder / "configs").is_dir() and (folder / "checkpoints").is_dir():
@@ -43,7 +49,7 @@ def config_path(name: str) -> Path:
 
 @cache
 def _parsed(path: Path) -> Any:  # noqa: ANN401 - the shape of a YAML file is its reader's business
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=SAFE_LOADER)  # noqa: S506 - safe either way
 
 
 def load_config(name: str) -> Any:  # noqa: ANN401 - as above

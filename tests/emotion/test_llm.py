@@ -1,9 +1,7 @@
 """Every way in which a language model may answer, replayed by a server on the loopback: always a valid plan, path recorded."""
 
 import json
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -14,79 +12,20 @@ from espressivo.emotion.plan import EmotionPlan
 from espressivo.emotion.planner import plan_emotion
 from espressivo.emotion.request import DialogueTurn, EmotionRequest
 from espressivo.errors import EmotionInputError, SettingError
+from espressivo.evaluation.emotion_stub import GOOD_REPLY, StubServer, completion
 
-SEGMENT = {
-    "start_percent": 0,
-    "emotions": [{"name": "joy", "weight_percent": 80}, {"name": "surprise", "weight_percent": 20}],
-    "intensity_percent": 80,
-    "actions": [{"action_unit": 12, "side": "both", "level": "E"}, {"action_unit": 2, "side": "L", "level": "B"}],
-    "music": {"tempo_bpm": 141, "mode": "lydian"},
-}
-LATER = SEGMENT | {"start_percent": 60, "emotions": [{"name": "awe", "weight_percent": 100}], "actions": []}
-THOUGHTS = [
-    {"kind": "cause", "observation": "they won", "inference": "a long wait is over", "clue": "'we won'"},
-    {"kind": "muscles", "observation": "joy bursts out", "inference": "zygomaticus major at its maximum", "clue": "'!'"},
-]
-GOOD = json.dumps({"steps": THOUGHTS, "segments": [SEGMENT, LATER]})
+GOOD = GOOD_REPLY
 BAD_ENUM = GOOD.replace('"joy"', '"zorblax"')
 BAD_UNIT = GOOD.replace('"action_unit": 12', '"action_unit": 37')
 BAD_RANGE = GOOD.replace('"tempo_bpm": 141', '"tempo_bpm": 1000')
-OUT_OF_ORDER = json.dumps({"steps": THOUGHTS, "segments": [LATER, SEGMENT]})
-
-
-def completion(text):
-    return json.dumps({"choices": [{"message": {"role": "assistant", "content": text}}]}).encode()
-
-
-class Stub:
-    """Answers with the given ``(status, body)`` or function of the request, one after the other; the last one for ever."""
-
-    def __init__(self, *answers):
-        self.answers = list(answers)
-        self.requests = []
-        self.headers = []
-        stub = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                stub.requests.append(body)
-                stub.headers.append(dict(self.headers))
-                answer = stub.answers.pop(0) if len(stub.answers) > 1 else stub.answers[0]
-                status, payload = answer(self, body) if callable(answer) else answer
-                if status is None:
-                    return
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(payload)))
-                self.end_headers()
-                self.wfile.write(payload)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
-
-    def settings(self, **changes):
-        endpoint = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
-        return LanguageModel(**{"endpoint": endpoint, "model": "stub", "timeout_s": 5.0} | changes)
+OUT_OF_ORDER = GOOD.replace('"start_percent": 0', '"start_percent": 70')
 
 
 REQUEST = parse_emotion("I can't believe we won!")
 
 
 def ask(*answers, **changes):
-    with Stub(*answers) as stub:
+    with StubServer(*answers) as stub:
         started = time.monotonic()
         plan = plan_with_language_model(REQUEST, stub.settings(**changes), seed=4)
         elapsed = time.monotonic() - started
@@ -95,7 +34,7 @@ def ask(*answers, **changes):
 
 
 def test_good_reply_becomes_the_plan():
-    plan, stub, _ = ask((200, completion(GOOD)))
+    plan, stub, _ = ask(completion(GOOD))
     assert plan.planner == "llm:json_schema"
     assert plan.fallback_reason is None
     assert [segment.label for segment in plan.segments] == ["joy", "awe"]
@@ -116,7 +55,7 @@ def test_good_reply_becomes_the_plan():
 
 
 def test_prose_and_code_fences_around_the_json_are_skipped():
-    plan, _, _ = ask((200, completion(f"Sure, {{here}} it is:\n```json\n{GOOD}\n```\nEnjoy!")))
+    plan, _, _ = ask(completion(f"Sure, {{here}} it is:\n```json\n{GOOD}\n```\nEnjoy!"))
     assert plan.planner == "llm:json_schema"
 
 
@@ -124,14 +63,14 @@ def test_prose_and_code_fences_around_the_json_are_skipped():
     "broken", [BAD_ENUM, BAD_UNIT, BAD_RANGE, OUT_OF_ORDER, GOOD[:200], "I feel happy for you.", "{}", "[]", ""]
 )
 def test_one_repair_quotes_the_error(broken):
-    plan, stub, _ = ask((200, completion(broken)), (200, completion(GOOD)))
+    plan, stub, _ = ask(completion(broken), completion(GOOD))
     assert plan.planner == "llm:json_schema+repair"
     assert "cannot be used" in stub.requests[1]["messages"][-1]["content"]
     assert "one repair" in plan.steps[0].observation
 
 
 def test_twice_wrong_falls_back_to_rules():
-    plan, stub, _ = ask((200, completion(BAD_ENUM)))
+    plan, stub, _ = ask(completion(BAD_ENUM))
     assert plan.planner == "rules"
     assert "no known emotion" in plan.fallback_reason
     assert len(stub.requests) == 2
@@ -140,7 +79,7 @@ def test_twice_wrong_falls_back_to_rules():
 
 def test_server_without_schemas_is_asked_for_an_object():
     def picky(_handler, body):
-        return (200, completion(GOOD)) if body["response_format"]["type"] == "json_object" else (400, b"unsupported")
+        return completion(GOOD) if body["response_format"]["type"] == "json_object" else (400, b"unsupported")
 
     plan, stub, _ = ask(picky)
     assert plan.planner == "llm:json_object"
@@ -148,7 +87,7 @@ def test_server_without_schemas_is_asked_for_an_object():
 
 
 def test_busy_server_is_asked_again_once():
-    plan, stub, _ = ask((503, b""), (200, completion(GOOD)))
+    plan, stub, _ = ask((503, b""), completion(GOOD))
     assert plan.planner == "llm:json_schema"
     assert len(stub.requests) == 2
     plan, stub, _ = ask((500, b""))
@@ -197,7 +136,7 @@ def test_silent_and_dripping_servers_are_left_in_time():
 
 
 def test_nobody_there():
-    with Stub((200, b"")) as stub:
+    with StubServer((200, b"")) as stub:
         settings = stub.settings(timeout_s=2.0)
     plan = plan_with_language_model(REQUEST, settings)
     assert "no connection" in plan.fallback_reason
@@ -210,7 +149,7 @@ def test_calls_are_capped():
 
 
 def test_key_is_sent_and_never_kept():
-    with Stub((500, b"")) as stub:
+    with StubServer((500, b"")) as stub:
         settings = stub.settings(api_key="sk-very-secret")
         plan = plan_with_language_model(REQUEST, settings)
     assert stub.headers[0]["Authorization"] == "Bearer sk-very-secret"
@@ -225,7 +164,7 @@ def test_only_web_addresses(endpoint):
 
 
 def test_unknown_label_is_the_users_error_not_the_models():
-    with Stub((200, completion(GOOD))) as stub, pytest.raises(EmotionInputError):
+    with StubServer(completion(GOOD)) as stub, pytest.raises(EmotionInputError):
         plan_with_language_model(EmotionRequest(label="joyy"), stub.settings())
     assert stub.requests == []
 
@@ -236,7 +175,7 @@ def test_any_form_of_request_can_be_sent():
         parse_emotion("0.1,0.2,0.3"),
         EmotionRequest(dialogue=(DialogueTurn(speaker="A", text="Go away!"), DialogueTurn(speaker="B", text="Why?"))),
     ]
-    with Stub((200, completion(GOOD))) as stub:
+    with StubServer(completion(GOOD)) as stub:
         for request in forms:
             assert plan_with_language_model(request, stub.settings()).planner == "llm:json_schema"
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from espressivo.emotion.ontology import Ontology
+from espressivo.emotion.text_features import visible
 from espressivo.resources import load_config
 
 __all__ = ["Clue", "find_clues"]
 
 WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+)*")
+CLAUSE_END = re.compile(r"[.,;:!?()\n]")
 ELONGATED = re.compile(r"([a-z])\1{2,}")
 BOOSTER_WINDOW = 2
 EMOJI_WEIGHT = 1.2
@@ -30,6 +32,7 @@ class Clue:
         node: Ontology node.
         weight: Strength of the evidence; 1 is a plain emotion word.
         why: What was applied, e.g. ``"negated joy"``.
+        negates: The node that is denied, e.g. ``"joy"`` in "not happy".
     """
 
     start: int
@@ -38,6 +41,7 @@ class Clue:
     node: str
     weight: float
     why: str = ""
+    negates: str = ""
 
 
 @cache
@@ -76,7 +80,7 @@ def find_clues(text: str) -> list[Clue]:
     Args:
         text: Any text; offsets in the result are those of this string.
     """
-    plain = text.replace("\u2019", "'")
+    plain, places = visible(text)
     lowered = plain.lower()
     clues = _word_clues(plain)
     if len(lowered) == len(plain):
@@ -84,7 +88,15 @@ def find_clues(text: str) -> list[Clue]:
             clues += [Clue(m.start(), m.end(), m[0], node, PHRASE_WEIGHT, "phrase") for m in pattern.finditer(lowered)]
     nodes = _symbol_nodes()
     clues += [Clue(m.start(), m.end(), m[0], nodes[m[0]], EMOJI_WEIGHT, "emoji") for m in _symbols().finditer(plain)]
+    if len(plain) != len(text):
+        clues = [_moved(clue, text, places) for clue in clues]
     return sorted(clues, key=lambda clue: (clue.start, clue.end, clue.node))
+
+
+def _moved(clue: Clue, text: str, places: list[int]) -> Clue:
+    """The clue at its place in the text with its invisible characters."""
+    start, end = places[clue.start], places[clue.end - 1] + 1
+    return replace(clue, start=start, end=end, text=text[start:end])
 
 
 def _word_clues(plain: str) -> list[Clue]:
@@ -95,8 +107,9 @@ def _word_clues(plain: str) -> list[Clue]:
     clues = []
     for index, match in enumerate(matches):
         node = _word_node(words[index])
-        if node is None or words[index] in table["negations"]:
+        if node is None or words[index] in table["negations"] or words[index] in table["ignored"]:
             continue
+        negates = ""
         weight = float(table["ambiguous_weight"]) if words[index] in table["ambiguous"] else 1.0
         why = []
         for near in words[max(0, index - BOOSTER_WINDOW) : index]:
@@ -110,12 +123,25 @@ def _word_clues(plain: str) -> list[Clue]:
         if ELONGATED.search(words[index]):
             weight *= float(table["elongation_boost"])
             why.append("drawn out")
-        before = words[max(0, index - int(table["negation_window"])) : index]
-        if any(word in table["negations"] or word.endswith("n't") for word in before):
+        if _is_negated(plain, matches, words, index):
             why.append(f"negated {node}")
-            node, weight = _negated(node), weight * float(table["negated_weight"])
-        clues.append(Clue(match.start(), match.end(), match[0], node, round(weight, 4), ", ".join(why)))
+            node, negates, weight = _negated(node), node, weight * float(table["negated_weight"])
+        clues.append(Clue(match.start(), match.end(), match[0], node, round(weight, 4), ", ".join(why), negates))
     return clues
+
+
+def _is_negated(plain: str, matches: list[re.Match[str]], words: list[str], index: int) -> bool:
+    """A negation stands shortly before, in the same clause."""
+    table = _table()
+    for place in range(index - 1, max(-1, index - 1 - int(table["negation_window"])), -1):
+        if (
+            CLAUSE_END.search(plain, matches[place].end(), matches[place + 1].start())
+            or words[place] in table["ambivalence"]["turns"]
+        ):
+            return False
+        if words[place] in table["negations"] or words[place].endswith("n't"):
+            return f"{words[place]} {words[place + 1]}" not in table["not_negating"]
+    return False
 
 
 def _negated(node: str) -> str:

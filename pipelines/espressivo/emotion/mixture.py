@@ -12,6 +12,8 @@ from espressivo.resources import load_config
 
 __all__ = ["FaceComponent", "aggregate_labels", "mix_faces", "mixed_support", "normalise", "penalise_unlikely", "strongest"]
 
+TOLD_FROM = 0.08
+
 # Share of people who show an action unit, and its amplitude, for one emotion of a mixture.
 FaceComponent = tuple[float, Mapping[int, float], Mapping[int, float]]
 
@@ -50,7 +52,7 @@ def penalise_unlikely(distribution: Mapping[str, float]) -> tuple[dict[str, floa
     For distributions that were read from text; a mixture that a person asks for stays as asked.
 
     Returns:
-        The new distribution, and a sentence for each change.
+        The new distribution, and a sentence for each change that matters.
     """
     changed = dict(distribution)
     notes = []
@@ -63,7 +65,8 @@ def penalise_unlikely(distribution: Mapping[str, float]) -> tuple[dict[str, floa
             )
             if factor < 1.0:
                 changed[weak] *= factor
-                notes.append(f"{weak} x {factor:g}: seldom felt with {strong}")
+                if distribution[weak] >= TOLD_FROM:
+                    notes.append(f"{weak} x {factor:g}: seldom felt with {strong}")
     return normalise(changed), notes
 
 

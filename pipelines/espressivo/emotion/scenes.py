@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,10 +10,10 @@ from itertools import pairwise
 import numpy as np
 
 from espressivo.emotion.reading import Reading, read_text
+from espressivo.emotion.sentences import split_sentences
 
-__all__ = ["TextScene", "split_sentences", "text_scenes"]
+__all__ = ["TextScene", "text_scenes"]
 
-SENTENCE_END = re.compile(r"(?<=[.!?…])[\"')\]”’]*\s+|\n+")
 MIN_SCENE_S = 1.6
 MAX_SCENES = 24
 JOIN_FROM_COSINE = 0.75
@@ -28,12 +27,6 @@ class TextScene:
     end_s: float
     text: str
     reading: Reading
-
-
-def split_sentences(text: str) -> list[str]:
-    """Sentences without surrounding space; at least one."""
-    parts = [part.strip() for part in SENTENCE_END.split(text)]
-    return [part for part in parts if part] or [text]
 
 
 def text_scenes(text: str, duration_s: float, word_times: Sequence[tuple[float, float]] = ()) -> list[TextScene]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from espressivo.resources import load_config
 
-__all__ = ["NUM_SURFACE_FEATURES", "Token", "piece_features", "surface_features", "tokenise", "word_features"]
+__all__ = ["NUM_SURFACE_FEATURES", "Token", "piece_features", "surface_features", "tokenise", "visible", "word_features"]
 
 TOKEN = re.compile(r"\[[A-Z]+\]|[^\W\d_]+(?:'[^\W\d_]+)*|\d+|[!?.]+|[^\w\s]")
 DRAWN_OUT = re.compile(r"(.)\1{2,}")
@@ -66,6 +66,12 @@ def _people() -> _People:
     return _People(always, capitalised, frozenset(table["AMBIGUOUS_NAME"]), frozenset(table["not_names"]))
 
 
+def visible(text: str) -> tuple[str, list[int]]:
+    """The text without invisible characters and with plain apostrophes, and where each of its characters was."""
+    places = [index for index, letter in enumerate(text) if letter.isspace() or category(letter) not in INVISIBLE]
+    return "".join(text[index] for index in places).replace("\u2019", "'").replace("\u2018", "'"), places
+
+
 def tokenise(text: str, known: Container[str] | None = None) -> list[Token]:
     """Tokens with their places; lower case, drawn-out letters shortened to two, invisible characters skipped.
 
@@ -75,9 +81,8 @@ def tokenise(text: str, known: Container[str] | None = None) -> list[Token]:
         text: Any text.
         known: Ordinary words; a capitalised word that is none of them is taken as a name. ``None``: only listed names are.
     """
-    places = [index for index, letter in enumerate(text) if letter.isspace() or category(letter) not in INVISIBLE]
-    visible = "".join(text[index] for index in places).replace("\u2019", "'").replace("\u2018", "'").replace(EMOJI_SELECTOR, " ")
-    matches = list(TOKEN.finditer(visible))
+    plain, places = visible(text)
+    matches = list(TOKEN.finditer(plain.replace(EMOJI_SELECTOR, " ")))
     letters = [match[0] for match in matches if match[0][0].isalpha()]
     titled = len(letters) > 3 and sum(word[0].isupper() for word in letters) > TITLE_SHARE * len(letters)
     tokens = []

@@ -22,7 +22,7 @@ from espressivo.emotion.text_features import Token, piece_features, surface_feat
 from espressivo.errors import CheckpointError
 from espressivo.resources import checkpoint_folder
 
-__all__ = ["CHECKPOINT", "FeatureSpace", "FoundFeatures", "TextModel", "TextScores", "ordinary_words"]
+__all__ = ["CHECKPOINT", "FeatureSpace", "FoundFeatures", "TextModel", "TextScores", "ordinary_words", "probabilities"]
 
 CHECKPOINT = "text_emotion"
 Array = NDArray[np.float64]
@@ -87,7 +87,7 @@ class TextScores:
         labels: The 28 labels of GoEmotions.
         probabilities: ``(28,)`` calibrated, each label on its own.
         present: ``(28,)`` bool, above the label's threshold.
-        vad: ``(3,)`` valence, arousal, dominance on EmoBank's scale moved to -1..1.
+        vad: ``(3,)`` valence, arousal, dominance; stretched from EmoBank's ratings to the range of emotion words, -1..1.
         tokens: As the model saw them.
         evidence: ``(N, 28)`` what each token adds to each label's log-odds.
         coverage: Share of the letters that belong to words that the model or its word list knows.
@@ -114,11 +114,11 @@ class TextModel:
         bias: ``(28,)``.
         calibration: ``(28, 2)`` slope and offset from score to log-odds.
         thresholds: ``(28,)`` in score.
-        vad_rows: ``(R,)`` features that the VAD head uses.
-        vad_weights: ``(R, 3)`` int8; ``vad_scale``: ``(3,)``.
-        vad_dense: ``(28 + 14, 3)`` weights of scores and surface features after standardising with ``dense_mean``,
-            ``dense_std``.
+        vad_weights: ``(V, 3)`` int8 over all features; ``vad_scale``: ``(3,)``.
+        vad_dense: ``(28 + 28 + 14, 3)`` weights of scores, probabilities and surface features after standardising with
+            ``dense_mean``, ``dense_std``.
         vad_bias: ``(3,)``.
+        vad_middle: ``(3,)`` middle of the predictions; ``vad_gain``: ``(3,)`` stretches them about it.
         valence: Word -> valence (VADER, Hutto & Gilbert 2014, MIT).
         ordinary: Ordinary words: everything else that is capitalised is taken for a name.
     """
@@ -130,13 +130,14 @@ class TextModel:
     bias: Array
     calibration: Array
     thresholds: Array
-    vad_rows: NDArray[np.int64]
     vad_weights: NDArray[np.int8]
     vad_scale: Array
     vad_dense: Array
     dense_mean: Array
     dense_std: Array
     vad_bias: Array
+    vad_middle: Array
+    vad_gain: Array
     valence: Mapping[str, float]
     ordinary: frozenset[str]
 
@@ -157,27 +158,33 @@ class TextModel:
         rows, values = found.indices[used], found.values[used]
         contributions = self.weights[rows].astype(np.float64) * self.scale * values[:, None]
         score = contributions.sum(axis=0) + self.bias
-        slope, offset = self.calibration.T
-        log_odds = slope * score + offset
         return TextScores(
             labels=self.labels,
-            probabilities=1.0 / (1.0 + np.exp(-log_odds)),
+            probabilities=probabilities(score, self.calibration),
             present=score > self.thresholds,
             vad=self._vad(text, tokens, found, score),
             tokens=tokens,
-            evidence=_per_token(len(tokens), [found.spans[place] for place in np.flatnonzero(used)], contributions * slope),
+            evidence=_per_token(
+                len(tokens), [found.spans[place] for place in np.flatnonzero(used)], contributions * self.calibration[:, 0]
+            ),
             coverage=_coverage(tokens, self.ordinary),
         )
 
     def _vad(self, text: str, tokens: list[Token], found: FoundFeatures, score: Array) -> Array:
-        dense = np.concatenate([score, surface_features(text, tokens, self.valence)])
+        surface = surface_features(text, tokens, self.valence)
+        dense = np.concatenate([score, probabilities(score, self.calibration), surface])
         standard = (dense - self.dense_mean) / self.dense_std
-        place = np.searchsorted(self.vad_rows, found.indices)
-        place = np.minimum(place, len(self.vad_rows) - 1)
-        hit = self.vad_rows[place] == found.indices
-        sparse = found.values[hit] @ self.vad_weights[place[hit]].astype(np.float64) * self.vad_scale
-        vad: Array = self.vad_bias + sparse + standard @ self.vad_dense
+        sparse = found.values @ self.vad_weights[found.indices].astype(np.float64) * self.vad_scale
+        rated = self.vad_bias + sparse + standard @ self.vad_dense
+        vad: Array = np.clip((rated - self.vad_middle) * self.vad_gain, -1.0, 1.0)
         return vad
+
+
+def probabilities(score: Array, calibration: Array) -> Array:
+    """Calibrated probability of each label (Platt 1999)."""
+    log_odds = score * calibration[:, 0] + calibration[:, 1]
+    chance: Array = 1.0 / (1.0 + np.exp(-log_odds))
+    return chance
 
 
 def ordinary_words(vocabulary: Mapping[str, int], valence: Mapping[str, float]) -> frozenset[str]:
@@ -226,13 +233,14 @@ def _load(folder: Path) -> TextModel:
             bias=tensors["bias"].astype(np.float64),
             calibration=tensors["calibration"].astype(np.float64),
             thresholds=tensors["thresholds"].astype(np.float64),
-            vad_rows=tensors["vad_rows"].astype(np.int64),
             vad_weights=tensors["vad_weights"],
             vad_scale=tensors["vad_scale"].astype(np.float64),
             vad_dense=tensors["vad_dense"].astype(np.float64),
             dense_mean=tensors["dense_mean"].astype(np.float64),
             dense_std=tensors["dense_std"].astype(np.float64),
             vad_bias=tensors["vad_bias"].astype(np.float64),
+            vad_middle=np.array(config["vad_middle"], dtype=np.float64),
+            vad_gain=np.array(config["vad_gain"], dtype=np.float64),
             valence=valence,
             ordinary=ordinary_words(vocabulary, valence),
         )

@@ -205,7 +205,10 @@ def _text_spans(
 def _scene_state(request: EmotionRequest, scene: TextScene, carried: Mapping[str, float]) -> EmotionState:
     """State of a scene: what it says, and what was felt before, which fades as the speaker goes on."""
     reading = scene.reading
+    plans = load_config("emotion/reading.yaml")["combination"]
     mixed = dict(reading.distribution)
+    # A text is seldom without neutral words; a face that follows them too closely shows nothing.
+    mixed["neutral"] = mixed.get("neutral", 0.0) * float(plans["neutral_in_plans"])
     for name, weight in carried.items():
         mixed[name] = mixed.get(name, 0.0) + weight
     max_emotions = int(load_config("emotion/pairs.yaml")["max_emotions"])
@@ -213,6 +216,9 @@ def _scene_state(request: EmotionRequest, scene: TextScene, carried: Mapping[str
     intensity = reading.intensity if request.intensity is None else request.intensity
     clue = ", ".join(f"{clue.text!r} ({clue.node})" for clue in reading.clues[:6]) or "no emotion word"
     state = make_state(distribution, intensity, request.personality, clue)
+    share = float(plans["regression_in_plans"])
+    regressed = np.array([reading.vad.valence, reading.vad.arousal, reading.vad.dominance])
+    state = replace(state, vad=(1.0 - share) * state.vad + share * regressed)
     discordance = reading.discordance if request.discordance is None else request.discordance
     parts = ambivalent_parts(distribution)
     if request.mask is not None or parts is None or discordance < SPLIT_FROM:

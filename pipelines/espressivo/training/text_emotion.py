@@ -27,7 +27,7 @@ from scipy.optimize import minimize
 from scipy.sparse.linalg import lsqr
 
 from espressivo.emotion.text_features import Token, piece_features, surface_features, tokenise, word_features
-from espressivo.emotion.text_model import FeatureSpace, ordinary_words
+from espressivo.emotion.text_model import FeatureSpace, ordinary_words, probabilities
 
 __all__ = ["Corpus", "main", "read_emobank", "read_goemotions"]
 
@@ -41,11 +41,13 @@ PENALTY = 1.0
 ITERATIONS = 60
 NUM_LABEL_FEATURES = 10000
 NUM_VAD_FEATURES = 5000
-VAD_PENALTY = 5.0
-DENSE_SCALE = 0.05  # weight of a standardised dense feature beside the sparse ones before the ridge
+VAD_PENALTY = 8.0
+DENSE_SCALE = 0.03  # weight of a standardised dense feature beside the sparse ones before the ridge
 BOOTSTRAPS = 100
 INT8_MAX = 127
 VALENCE_RANGE = 4.0
+FAR_QUANTILE = 0.99
+FAR_VALUES = (0.85, 0.75, 0.55)  # spread of Russell & Mehrabian's words in valence, arousal, dominance
 EMOBANK_MIDDLE, EMOBANK_HALF_RANGE = 3.0, 2.0
 
 
@@ -262,12 +264,14 @@ def train(data: Path, valence_path: Path, output: Path) -> dict[str, object]:
     def scores(features: sp.csr_array) -> Array:
         return np.asarray(features[:, :num_labels] @ (small * scale) + bias)
 
-    def dense(split: _Split) -> Array:
-        return np.hstack([scores(split.bank_features), split.bank_surface])
-
-    vad_places = np.sort([space.vocabulary[names[row]] for row in vad_rows])
     train_split, dev = splits["train"], splits["dev"]
-    head = fit_vad(train_split.bank_features[:, vad_places], dense(train_split), train_split.bank_vad)
+    calibration = calibrate(scores(dev.go_features), dev.go_labels)
+
+    def dense(split: _Split) -> Array:
+        score = scores(split.bank_features)
+        return np.hstack([score, probabilities(score, calibration), split.bank_surface])
+
+    head = fit_vad(train_split.bank_features, dense(train_split), train_split.bank_vad)
     vad_small, vad_scale = quantise(head.sparse)
     rounded = replace(head, sparse=vad_small * vad_scale)
     thresholds = choose_thresholds(scores(dev.go_features), dev.go_labels)
@@ -276,9 +280,8 @@ def train(data: Path, valence_path: Path, output: Path) -> dict[str, object]:
         "weights": small,
         "scale": scale.astype(np.float32),
         "bias": bias.astype(np.float32),
-        "calibration": calibrate(scores(dev.go_features), dev.go_labels).astype(np.float32),
+        "calibration": calibration.astype(np.float32),
         "thresholds": thresholds.astype(np.float32),
-        "vad_rows": vad_places.astype(np.int32),
         "vad_weights": vad_small,
         "vad_scale": vad_scale.astype(np.float32),
         "vad_dense": head.dense.astype(np.float32),
@@ -287,15 +290,24 @@ def train(data: Path, valence_path: Path, output: Path) -> dict[str, object]:
         "vad_bias": head.bias.astype(np.float32),
         "valence": np.round(np.array(list(valence.values())) / VALENCE_RANGE * INT8_MAX).astype(np.int8),
     }
+    predicted = rounded.predict(dev.bank_features, dense(dev))
     labels = (data / "goemotions" / "labels.txt").read_text(encoding="utf-8").split()
-    config = {"labels": labels, "piece_weight": PIECE_WEIGHT, "valence_scale": VALENCE_RANGE / INT8_MAX}
+    config = {"labels": labels, "piece_weight": PIECE_WEIGHT, "valence_scale": VALENCE_RANGE / INT8_MAX, **_stretch(predicted)}
     write(output, tensors, config, list(space.vocabulary), list(valence))
-    r = correlations(rounded.predict(dev.bank_features[:, vad_places], dense(dev)), dev.bank_vad)
+    r = correlations(predicted, dev.bank_vad)
     return {
         "dev_macro_f1": round(macro_f1(scores(dev.go_features) > thresholds, dev.go_labels), 4),
         "dev_vad_r": [round(float(value), 4) for value in r],
         "seconds": round(time.perf_counter() - started),
     }
+
+
+def _stretch(predicted: Array) -> dict[str, list[float]]:
+    """Middle and gain per axis that bring the cautious predictions of a ridge to the range that emotion words span."""
+    middle = np.median(predicted, axis=0)
+    far = np.quantile(np.abs(predicted - middle), FAR_QUANTILE, axis=0)
+    gain = np.array(FAR_VALUES) / far
+    return {"vad_middle": [round(float(value), 5) for value in middle], "vad_gain": [round(float(value), 4) for value in gain]}
 
 
 def _prepare(pair: tuple[Corpus, Corpus], space: FeatureSpace, known: frozenset[str], valence: dict[str, float]) -> _Split:
@@ -333,10 +345,13 @@ def _frequent_words(texts: list[str]) -> dict[str, int]:
     return {word: row for row, word in enumerate(frequent)}
 
 
-def write(folder: Path, tensors: Mapping[str, NDArray[np.generic]], config: dict[str, object], vocabulary: list[str], words: list[str]) -> None:
+def write(
+    folder: Path, tensors: Mapping[str, NDArray[np.generic]], config: dict[str, object], vocabulary: list[str], words: list[str]
+) -> None:
     """Write the checkpoint's files and their checksums; the model card is kept."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(dict(tensors), folder / "model.safetensors")
+    # safetensors writes the memory as it lies: a transposed view would come back scrambled.
+    save_file({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     (folder / "vocabulary.txt").write_text("".join(f"{feature}\n" for feature in vocabulary), encoding="utf-8")
     (folder / "valence.txt").write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
