@@ -55,9 +55,9 @@ def _cap(levels: Levels, rule: dict[str, Any]) -> None:
         levels[rule["au"]] = min(levels[rule["au"]], rule["cap"])
 
 
-def _scale(levels: Levels, rule: dict[str, Any]) -> None:
+def _share(levels: Levels, rule: dict[str, Any]) -> None:
     if rule["au"] in levels and rule["with"] in levels and rule["unless"] not in levels:
-        levels[rule["au"]] *= rule["factor"]
+        levels[rule["au"]] = min(levels[rule["au"]], rule["share"] * levels[rule["with"]])
 
 
 def _stronger(levels: Levels, rule: dict[str, Any]) -> None:
@@ -73,6 +73,6 @@ _KINDS: dict[str, Callable[[Levels, dict[str, Any]], None]] = {
     "maximum": _maximum,
     "winner": _winner,
     "cap": _cap,
-    "scale": _scale,
+    "share": _share,
     "stronger": _stronger,
 }

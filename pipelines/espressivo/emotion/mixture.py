@@ -33,17 +33,20 @@ def strongest(distribution: Mapping[str, float], count: int, threshold: float = 
     return normalise(dict(kept))
 
 
-@cache
-def _penalties() -> tuple[tuple[str, str, float], ...]:
-    return tuple((one, other, float(factor)) for one, other, factor in load_config("emotion/pairs.yaml")["penalty"])
-
-
 def _lineage(name: str) -> set[str]:
     """A node, what it descends from up to its facial family, and nothing beyond: disgust is no anger."""
     ontology = Ontology.load()
     path = ontology.path(name)
     family = ontology.family(name)
     return set(path[: path.index(family) + 1])
+
+
+@cache
+def _pair_factor(one: str, other: str) -> float:
+    """The smallest factor of the rules that speak of two nodes or of what they descend from."""
+    left, right = _lineage(one), _lineage(other)
+    rules = load_config("emotion/pairs.yaml")["penalty"]
+    return min((float(f) for a, b, f in rules if (a in left and b in right) or (a in right and b in left)), default=1.0)
 
 
 def penalise_unlikely(distribution: Mapping[str, float]) -> tuple[dict[str, float], list[str]]:
@@ -56,22 +59,14 @@ def penalise_unlikely(distribution: Mapping[str, float]) -> tuple[dict[str, floa
     """
     changed = dict(distribution)
     notes = []
-    lineage = {name: _lineage(name) for name in distribution}
     names = sorted(distribution, key=lambda name: (-distribution[name], name))
     for index, strong in enumerate(names):
         for weak in names[index + 1 :]:
-            factor = min(
-                (f for one, other, f in _penalties() if _matches(lineage[strong], lineage[weak], one, other)), default=1.0
-            )
-            if factor < 1.0:
-                changed[weak] *= factor
-                if distribution[weak] >= TOLD_FROM:
-                    notes.append(f"{weak} x {factor:g}: seldom felt with {strong}")
+            factor = _pair_factor(strong, weak)
+            changed[weak] *= factor
+            if factor < 1.0 and distribution[weak] >= TOLD_FROM:
+                notes.append(f"{weak} x {factor:g}: seldom felt with {strong}")
     return normalise(changed), notes
-
-
-def _matches(left: set[str], right: set[str], one: str, other: str) -> bool:
-    return (one in left and other in right) or (one in right and other in left)
 
 
 def aggregate_labels(labels: Iterable[Sequence[str]]) -> dict[str, float]:

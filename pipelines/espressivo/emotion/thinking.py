@@ -29,6 +29,7 @@ from espressivo.emotion.steps import StepRecorder
 from espressivo.emotion.timing import SegmentClock, entries, event_cap, time_face
 from espressivo.emotion.tracking import EmotionState, StateSpan, note_appraisal
 from espressivo.emotion.vad import TYPICAL_INTENSITY, mixture_vad, to_vad
+from espressivo.resources import load_config
 
 __all__ = ["Override", "plan_spans"]
 
@@ -125,7 +126,8 @@ def _think(
     verdict = check_face(composed, typical, state)
     # The valence of the emotion itself, not of the moment: the factor must not change with intensity.
     valence = float(mixture_vad(state.distribution)[0])
-    scale = state.strength * expressivity(request.personality, valence) * amplitude_gain(request.factors)
+    exponent = float(load_config("emotion/intensity.yaml")["amplitude_exponent"])
+    scale = state.strength**exponent * expressivity(request.personality, valence) * amplitude_gain(request.factors)
     step = _note_muscles(steps, state, scale_face(composed, scale), indices)
     face = _overridden(scale_face(verdict.face, scale), override)
     return _Thought(state, indices, face, verdict, head, _with_music(compose_music(state), override), step)
