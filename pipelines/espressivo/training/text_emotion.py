@@ -191,7 +191,8 @@ def macro_f1(predicted: NDArray[np.bool_], labels: NDArray[np.bool_]) -> float:
 
 def fit_vad(sparse: sp.csr_array, dense: Array, targets: Array) -> _VadHead:
     """Ridge regression on sparse features and standardised dense ones."""
-    mean, std = dense.mean(axis=0), dense.std(axis=0)
+    mean, spread = dense.mean(axis=0), dense.std(axis=0)
+    std = np.where(spread > 0, spread, 1.0)  # a feature that never varies says nothing, and must not divide by zero
     features = sp.hstack([sparse, sp.csr_array((dense - mean) / std * DENSE_SCALE)]).tocsr()
     bias = targets.mean(axis=0)
     columns = [lsqr(features, column, damp=np.sqrt(VAD_PENALTY), iter_lim=300)[0] for column in (targets - bias).T]
