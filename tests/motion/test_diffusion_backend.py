@@ -107,7 +107,7 @@ def test_windows_tile_the_clip() -> None:
     for frames in (1, 29, 30, 31, 55, 56, 200):
         starts = list(windows_of(frames, 30, 5))
         assert starts[-1] + 30 >= frames
-        assert all(later - earlier == 25 for earlier, later in pairwise(starts))
+        assert all(later - earlier == 20 for earlier, later in pairwise(starts))
 
 
 def test_head_and_gaze_can_be_stilled(motion, plan) -> None:

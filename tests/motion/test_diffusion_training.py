@@ -34,7 +34,7 @@ def clips(tmp_path_factory) -> ClipSet:
 
 
 def settings(steps: int) -> TrainingSettings:
-    return TrainingSettings(**(load_config("train/motion.yaml")["training"] | {"steps": steps, "batch": 4}))
+    return TrainingSettings(**(load_config("train/motion.yaml")["training"] | {"steps": steps, "batch": 4, "warm_up": 2}))
 
 
 def test_batches_are_windows_of_the_clips(clips) -> None:

@@ -77,7 +77,7 @@ def evaluate(data: Path | None, *, quick: bool) -> list[Figure]:
     figures = [*_lips(subjects, spoken), *_guidance(learnt, spoken[0], 2 if quick else len(EMOTIONS))]
     figures += _intensity(subjects, spoken[0], 2 if quick else len(EMOTIONS))
     figures += _liveliness(subjects, 30.0 if quick else 120.0)
-    figures += _speed(learnt, spoken[0], (5, 10) if quick else (4, 6, 10, 20, 50))
+    figures += _speed(learnt, spoken[0], (6, 20) if quick else (4, 6, 10, 20, 50))
     if data is None or not (data / FACEGOOD).is_dir():
         names = [f"captured.{channel}_{measure}" for channel in CHANNELS for measure in ("r2", "correlation")]
         return figures + [Figure(name, None, "", "higher", source=f"skipped: no {FACEGOOD} in the data") for name in names]
@@ -277,8 +277,8 @@ def _speed(learnt: DiffusionMotion, heard: SpeechAnalysis, steps: Sequence[int])
     listening = (time.perf_counter() - started) / clip.duration_s
     alone = "one run on a machine that may be busy: no interval"
     return [
-        Figure("speed.real_time_factor", factors["10 steps"], "s/s", "lower", 0.1, None, factors, alone),
-        Figure("speed.distance_to_most_steps", distances["10 steps"], "weight", "lower", None, None, distances, alone),
+        Figure("speed.real_time_factor", factors["6 steps"], "s/s", "lower", 0.1, None, factors, alone),
+        Figure("speed.distance_to_most_steps", distances["6 steps"], "weight", "lower", None, None, distances, alone),
         Figure("speed.phone_network", listening, "s/s", "lower", None, None, {}, alone),
     ]
 

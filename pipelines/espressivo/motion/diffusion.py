@@ -37,6 +37,7 @@ __all__ = ["DiffusionMotion", "read_reference"]
 FloatArray = NDArray[np.float64]
 LARGEST_SCALE = 3.0
 MOST_STEPS = 200
+DEFAULT_STEPS = 6
 # Longer than the reach of speed limits (0.4 s) and smoothing, so that a piece does not depend on where it was cut.
 MARGIN_S = 1.0
 SMOOTHING_S = 0.04
@@ -89,7 +90,7 @@ class DiffusionMotion:
         head_scale: float = 1.0,
         gaze_scale: float = 1.0,
         blink_scale: float = 1.0,
-        num_inference_steps: int = 10,
+        num_inference_steps: int = DEFAULT_STEPS,
         schedule: GuidanceSchedule | None = None,
         reference: FacialActionTrack | None = None,
         on_step: Callable[[int, int], None] | None = None,
@@ -139,7 +140,7 @@ class DiffusionMotion:
         head_scale: float = 1.0,
         gaze_scale: float = 1.0,
         blink_scale: float = 1.0,
-        num_inference_steps: int = 10,
+        num_inference_steps: int = DEFAULT_STEPS,
         schedule: GuidanceSchedule | None = None,
         reference: FacialActionTrack | None = None,
         on_step: Callable[[int, int], None] | None = None,
@@ -158,7 +159,7 @@ class DiffusionMotion:
             head_scale: Size of the head's own movement, 0-3; what the plan asks of it is not scaled.
             gaze_scale: Size of gaze shifts, 0-3.
             blink_scale: Depth of blinks, 0-3; lids shut at most fully.
-            num_inference_steps: Denoising steps of each window, 1-200.
+            num_inference_steps: Denoising steps of each window, 1-200, default 6.
             schedule: How guidance runs over the steps; default: progressive.
             reference: A performance whose emotion is imitated instead of the plan's curve; the plan's muscles stay.
             on_step: Called with the number of steps done and their total.

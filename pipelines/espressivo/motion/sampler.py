@@ -22,6 +22,8 @@ from espressivo.seeds import numpy_generator
 __all__ = ["make_scheduler", "sample_windows", "windows_of"]
 
 LARGEST_STANDARDISED = 8.0
+# Frames at a window's end whose speech after it is not in view; 0.2 s, as far as lips prepare for what comes.
+LOOK_AHEAD = 5
 # Which conditions each pass of guidance is given: nothing, speech, speech and emotion, all.
 PASSES = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [1.0, 1.0, 1.0]])
 
@@ -38,13 +40,13 @@ def make_scheduler() -> Any:  # noqa: ANN401 - diffusers is untyped
 
 
 def windows_of(num_frames: int, window: int, num_kept: int) -> Iterator[int]:
-    """First frame of each window; a window gives ``window - num_kept`` new frames after the first one's ``window``."""
+    """First frame of each window. The last :data:`LOOK_AHEAD` frames of a window are drawn again by the next one."""
     start = 0
     while True:
         yield start
         if start + window >= num_frames:
             return
-        start += window - num_kept
+        start += window - num_kept - LOOK_AHEAD
 
 
 @torch.inference_mode()
@@ -131,6 +133,7 @@ def sample_windows(
         noise = torch.from_numpy(rng.standard_normal((denoiser.window, STATE_DIM), dtype=np.float32))
         state = _denoise(denoiser, scheduler, noise, given, parts, schedule, num_steps, on_step)
         old = 0 if given is None else len(given)
-        new = state[old : min(denoiser.window, len(conditions) - start)]
-        given = state[-denoiser.num_kept :]
+        remaining = len(conditions) - start
+        end = remaining if remaining <= denoiser.window else denoiser.window - LOOK_AHEAD
+        new, given = state[old:end], state[end - denoiser.num_kept : end]
         yield denoiser.restore(new).numpy()
