@@ -188,6 +188,12 @@ def test_a_hold_is_renewed_and_never_periodic():
     assert held.min() > 0.35 * held.max()
 
 
+def test_nothing_new_begins_after_its_segment():
+    plan = plan_emotion(EmotionRequest(label="agony", duration_s=79.0), seed=154)
+    assert len(plan.segments) > 1
+    assert all(action.start_s <= segment.end_s for segment in plan.segments for action in segment.actions)
+
+
 def test_long_plans_stay_small_and_split():
     plan = plan_emotion(EmotionRequest(label="rage", duration_s=7200.0))
     assert len(plan.segments) <= 200

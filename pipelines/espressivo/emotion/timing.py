@@ -201,7 +201,9 @@ def _time_pull(pull: MusclePull, clock: SegmentClock, pulses: NDArray[np.float64
         stop = shape.until_s if last else holds[index + 1].start_s + holds[index + 1].rise_s
         fall = shape.offset_s if last else max(shape.offset_s, holds[index + 1].rise_s)
         targets.append(_target(pull, step, hold.share, (hold.start_s, hold.rise_s, stop - hold.start_s - hold.rise_s, fall)))
-    for moment, share, wish in _own_pulses(pull, pulses, (peak_end, shape.until_s - shape.onset_s), rng, clock.max_events):
+    # A muscle that the next face uses too is held beyond the segment, but nothing new begins there.
+    window = (peak_end, min(shape.until_s - shape.onset_s, clock.end_s))
+    for moment, share, wish in _own_pulses(pull, pulses, window, rng, clock.max_events):
         room = shape.until_s - moment - shape.onset_s
         stay = min(wish, room)
         fall = min(eased, max(shape.offset_s, room - stay))
@@ -305,7 +307,7 @@ def _holds(shape: _Shape, rng: np.random.Generator, clock: SegmentClock) -> list
     low, high = table["drift_every_s"]
     stretch = max(1.0, (shape.until_s - shape.begin_s) / (clock.max_events * 0.5 * (low + high)))
     starts = [shape.begin_s]
-    while (following := starts[-1] + stretch * float(rng.uniform(low, high))) < shape.until_s - low:
+    while (following := starts[-1] + stretch * float(rng.uniform(low, high))) < min(shape.until_s, clock.end_s) - low:
         starts.append(following)
     holds = []
     for index, start in enumerate(starts[: clock.max_events]):
