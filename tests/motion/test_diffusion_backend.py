@@ -184,3 +184,14 @@ def test_dropped_conditions_have_no_influence() -> None:
     torch.testing.assert_close(predicted(0.0, off, off, off), predicted(1.0, off, off, off))
     for given in ((on, off, off), (off, on, off), (off, off, on)):
         assert not torch.allclose(predicted(0.0, *given), predicted(1.0, *given))
+
+
+def test_the_shipped_checkpoint_follows_speech(short_speech) -> None:
+    from espressivo.evaluation.motion_measures import articulatory_target_cm, correlation
+    from espressivo.speech.analysis import analyse_speech
+
+    heard = analyse_speech(short_speech)
+    plan = plan_emotion(EmotionRequest(label="neutral", duration_s=heard.duration_s))
+    track = DiffusionMotion.from_pretrained().generate(plan, heard, duration_s=heard.duration_s, fps=FPS, seed=1)
+    aperture_cm = np.maximum(0.0, lip_measure(track.weights, "gap_cm"))
+    assert correlation(aperture_cm, articulatory_target_cm(heard.phones, track)) > 0.6

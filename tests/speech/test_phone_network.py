@@ -86,3 +86,10 @@ def test_one_frame_is_enough(network, short_speech) -> None:
     features = extract_features(short_speech)
     shortest = replace(features, log_mel=features.log_mel[:1])
     assert recognise_phones(shortest, network).posteriors.shape == (1, len(CLASSES))
+
+
+def test_the_shipped_checkpoint_hears_speech(short_speech) -> None:
+    features = extract_features(short_speech)
+    heard = recognise_phones(features)
+    assert heard.phones
+    assert abs(heard.voicing[features.speaking].mean() - features.voiced[features.speaking].mean()) < 0.3
