@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import cv2
@@ -23,6 +25,20 @@ def smoothstep(x: NDArray[np.floating] | float, low: float, high: float) -> Floa
     t = np.clip((np.asarray(x, np.float32) - np.float32(low)) / np.float32(high - low), 0, 1)
     ramp: Float = t * t * (3 - 2 * t)
     return ramp
+
+
+@contextmanager
+def repeatable() -> Iterator[None]:
+    """Let OpenCV round the same way every time, in this thread.
+
+    Intel's primitives inside OpenCV round by the alignment of the memory that they are given, which differs from call to call.
+    """
+    used = cv2.ipp.useIPP()
+    cv2.ipp.setUseIPP(False)
+    try:
+        yield
+    finally:
+        cv2.ipp.setUseIPP(used)
 
 
 def resize(picture: NDArray[Any], size: tuple[int, int], how: int) -> NDArray[Any]:

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from espressivo.errors import ImageInputError
 from espressivo.face.head import MorphableHead
-from espressivo.face.landmarks import find_single_face
+from espressivo.face.landmarks import FaceLandmarks, find_single_face
 from espressivo.face.track import FacialActionTrack
 from espressivo.progress import CancelToken
 from espressivo.render.eye_looks import EyeLook, eye_looks
 from espressivo.render.eyes import draw_eye
-from espressivo.render.fitting import HeadFit, fit_head
-from espressivo.render.imaging import CUBIC, blur, sample
+from espressivo.render.fitting import HeadFit, RigidMotion, fit_head
+from espressivo.render.imaging import CUBIC, blur, repeatable, sample
 from espressivo.render.mouth import MouthPalette, draw_mouth, mouth_palette
 from espressivo.render.rasterizer import mark_jumps, scale_colours
 from espressivo.render.shading import FoldMap, PortraitLight, fold_maps, fold_photograph, portrait_light
@@ -95,9 +95,12 @@ class PortraitRenderer:
             raise ImageInputError(
                 "image.shape", f"image is {image.dtype} of shape {image.shape}; expected uint8 RGB of shape (height, width, 3)"
             )
-        fit = fit_head(self.head, find_single_face(image, face=face))
-        photograph = np.ascontiguousarray(image)
-        height, width = image.shape[:2]
+        with repeatable():
+            return self._fit(np.ascontiguousarray(image), find_single_face(image, face=face))
+
+    def _fit(self, photograph: Image, face: FaceLandmarks) -> FittedPortrait:
+        fit = fit_head(self.head, face)
+        height, width = photograph.shape[:2]
         warp = plan_warp(fit, self._topology, width, height)
         return FittedPortrait(
             image=photograph,
@@ -136,13 +139,17 @@ class PortraitRenderer:
                 back, up to 0.42: a photograph does not show what lies round the corner.
             head_translation: ``(3,)`` face heights; default none.
         """
-        fit, warp = portrait.fit, portrait.warp
         still = np.zeros(3, np.float32)
         turned = still if head_rotation is None else _held_back(np.asarray(head_rotation, np.float32))
-        motion = fit.motion(turned, still if head_translation is None else head_translation)
+        motion = portrait.fit.motion(turned, still if head_translation is None else head_translation)
+        with repeatable():
+            return self._draw(portrait, np.asarray(weights, np.float32), motion)
+
+    def _draw(self, portrait: FittedPortrait, weights: Float, motion: RigidMotion) -> Image:
+        fit, warp = portrait.fit, portrait.warp
         points = fit.project(fit.vertices(fit.total_weights(weights)), None if motion.is_rest else motion)
         field = warp.field(fit, points, motion, portrait.light.change(self._topology, points))
-        folded = fold_photograph(portrait.image, portrait.folds, np.asarray(weights, np.float32))
+        folded = fold_photograph(portrait.image, portrait.folds, weights)
         frame = portrait.image.copy()
         region = warp.region.slices
         moved = sample(folded, field.sample, CUBIC)
