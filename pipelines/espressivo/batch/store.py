@@ -201,9 +201,11 @@ class Store:
         for abandoned in (self.root / "work").iterdir():
             with suppress(ManifestError), _lock(abandoned / "alive", shared=False):
                 shutil.rmtree(abandoned, ignore_errors=True)
-        folder = self.root / "work" / secrets.token_hex(8)
-        folder.mkdir()
-        with _lock(folder / "alive", shared=False):
+        name = secrets.token_hex(8)
+        folder, unlocked = self.root / "work" / name, self.root / f".{name}"
+        unlocked.mkdir()
+        with _lock(unlocked / "alive", shared=False):
+            unlocked.rename(folder)  # only now, else another shard may take it for abandoned before it is locked
             yield folder
         shutil.rmtree(folder, ignore_errors=True)
 
