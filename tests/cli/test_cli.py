@@ -152,3 +152,34 @@ def test_bad_input_ends_quickly_with_one_line(tmp_path, small_portrait_path, sho
     assert all(word in lines[0] for word in words), lines[0]
     assert (tmp_path / "talk.mp4").read_bytes() == b"precious"
     assert seconds < 1.0
+
+
+def test_a_plan_is_explained_and_compared(tmp_path):
+    run("plan", "--emotion", "sadness", "-o", "felt.json", cwd=tmp_path)
+    run("plan", "--emotion", "sadness", "--mask", "joy", "--persona", "E=-0.5,N=0.4", "-o", "masked.json", cwd=tmp_path)
+    explained = run("plan", "explain", "felt.json", cwd=tmp_path)
+    assert explained.returncode == 0, explained.stderr
+    assert "depressor anguli oris" in explained.stdout
+    difference = run("plan", "diff", "felt.json", "masked.json", cwd=tmp_path)
+    assert difference.returncode == 0, difference.stderr
+    assert "joy" in difference.stdout
+
+
+def test_a_dialogue_is_planned(tmp_path):
+    (tmp_path / "talk.txt").write_text("A: You lost it again?\nB: I am so sorry, I feel awful.\n", encoding="utf-8")
+    done = run("plan", "--dialogue", "talk.txt", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["segments"][0]["vad"]["valence"] < 0
+
+
+def test_an_absent_language_model_leaves_the_rules(tmp_path):
+    done = run("plan", "joy", "--endpoint", "http://127.0.0.1:9", "--model", "none", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "no connection" in json.loads(done.stdout)["fallback_reason"]
+    assert run("plan", "joy", "--model", "none", cwd=tmp_path).returncode == 2
+
+
+def test_words_are_looked_up_and_drawn(tmp_path):
+    assert "opposite: sadness" in run("ontology", "joyful", cwd=tmp_path).stdout
+    assert run("ontology", "--svg", "emotions.svg", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "emotions.svg").read_text(encoding="utf-8").startswith("<svg")

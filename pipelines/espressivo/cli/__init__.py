@@ -10,6 +10,7 @@ from espressivo.cli.batch import app as batch
 from espressivo.cli.compose import compose
 from espressivo.cli.demo import demo
 from espressivo.cli.evaluate import evaluate
+from espressivo.cli.ontology import ontology
 from espressivo.cli.plan import plan
 from espressivo.cli.scene import scene
 from espressivo.cli.sign import sign
@@ -39,6 +40,9 @@ app.command(
         'plan "I can\'t believe we won!" --intensity 0.8 -o plan.json',
         'plan --emotion "joy:0.7+surprise:0.3"',
         'plan --keyframes "0:calm,2.5:fear:0.9,6:relief" --json',
+        "plan --emotion sadness --mask joy --persona anxious",
+        "plan explain plan.json",
+        "plan diff before.json after.json",
     )
 )(plan)
 app.command(
@@ -60,6 +64,7 @@ app.command(
         "scene -p p.jpg -s s.wav --plan plan.json --output-folder out",
     )
 )(scene)
+app.command(epilog=_examples("ontology joyful", "ontology --svg emotions.svg"))(ontology)
 app.command(epilog=_examples("demo", "demo --port 8000"))(demo)
 app.command(epilog=_examples("evaluate motion --quick", "evaluate all --json figures.json"))(evaluate)
 app.command(epilog=_examples("verify scene.mp4", "verify music.mid --json"))(verify)

@@ -18,6 +18,7 @@ import typer
 from espressivo.errors import EmotionInputError, SettingError
 
 if TYPE_CHECKING:
+    from espressivo.emotion.intake import EmotionWords
     from espressivo.emotion.request import EmotionRequest
     from espressivo.music.settings import MusicSettings
     from espressivo.settings import TalkSettings
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 EMOTION = "Emotion (exactly one)"
+HOW = "How it is felt"
 FACE = "Face"
 MUSIC = "Music"
 OUTPUT = "Output"
@@ -90,7 +92,7 @@ def _type_names() -> dict[str, object]:
 class Asked:
     """The emotion a command was given: words or a request, or a plan file."""
 
-    emotion: str | EmotionRequest | None
+    emotion: EmotionWords | EmotionRequest | None
     plan: Path | None
     intensity: float | None
 
@@ -109,23 +111,38 @@ def asked_emotion(
         str | None, typer.Option("--keyframes", help='Emotions at seconds: "0:calm,2.5:fear:0.9".', rich_help_panel=EMOTION)
     ] = None,
     plan: Annotated[Path | None, typer.Option("--plan", help="A plan file, edited or not.", rich_help_panel=EMOTION)] = None,
-    intensity: Annotated[float | None, typer.Option("--intensity", help="0 to 1.", rich_help_panel=EMOTION)] = None,
+    dialogue: Annotated[
+        Path | None, typer.Option("--dialogue", help="Text file, a turn a line: SPEAKER: words.", rich_help_panel=EMOTION)
+    ] = None,
+    intensity: Annotated[float | None, typer.Option("--intensity", help="0 to 1.", rich_help_panel=HOW)] = None,
+    mask: Annotated[str | None, typer.Option("--mask", help="Emotion put on over the felt one.", rich_help_panel=HOW)] = None,
+    persona: Annotated[
+        str | None, typer.Option("--persona", help='A persona, or traits: "E=0.5,N=-0.2".', rich_help_panel=HOW)
+    ] = None,
 ) -> Asked:
-    """Exactly one form of emotion."""
-    from espressivo.emotion.parse import parse_keyframes, parse_vad
-    from espressivo.emotion.request import EmotionRequest
+    """Exactly one form of emotion, and how it is borne."""
+    from espressivo.emotion.intake import EmotionWords
+    from espressivo.emotion.parse import parse_dialogue, parse_keyframes, parse_personality, parse_vad
+    from espressivo.emotion.request import EmotionRequest, Personality
 
-    given = [value for value in (emotion, vad, keyframes, plan) if value is not None]
+    given = [value for value in (emotion, vad, keyframes, plan, dialogue) if value is not None]
     if len(given) != 1:
-        raise EmotionInputError(
-            "emotion.one_form", f"give one of --emotion, --vad, --keyframes, --plan; got {len(given)} of them"
-        )
+        options = "--emotion, --vad, --keyframes, --dialogue, --plan"
+        raise EmotionInputError("emotion.one_form", f"give one of {options}; got {len(given)} of them")
+    if plan is not None and (mask or persona or intensity is not None):
+        raise EmotionInputError("emotion.one_form", "--mask, --persona and --intensity shape a thought; --plan is a finished one")
+    personality = parse_personality(persona) if persona else Personality()
+    if emotion is not None:
+        return Asked(EmotionWords(emotion, mask, personality), None, intensity)
+    shared: dict[str, Any] = {"mask": mask, "personality": personality}
     if vad is not None:
-        return Asked(EmotionRequest(vad=parse_vad(vad)), None, intensity)
+        return Asked(EmotionRequest(vad=parse_vad(vad), **shared), None, intensity)
     if keyframes is not None:
         frames = parse_keyframes(keyframes)
-        return Asked(EmotionRequest(keyframes=frames, duration_s=frames[-1].time_s + 1.0), None, intensity)
-    return Asked(emotion, plan, intensity)
+        return Asked(EmotionRequest(keyframes=frames, duration_s=frames[-1].time_s + 1.0, **shared), None, intensity)
+    if dialogue is not None:
+        return Asked(EmotionRequest(dialogue=parse_dialogue(read_text_file(dialogue) or ""), **shared), None, intensity)
+    return Asked(None, plan, intensity)
 
 
 def talk_settings(
@@ -199,7 +216,7 @@ def _pitch_class(key: str) -> int:
 
 
 def read_text_file(path: Path | None) -> str | None:
-    """The words of a transcript file of at most 100 kB.
+    """The words of a text file of at most 100 kB.
 
     Raises:
         SettingError: ``setting.transcript``.
@@ -208,7 +225,7 @@ def read_text_file(path: Path | None) -> str | None:
         return None
     try:
         if path.stat().st_size > 100_000:
-            raise SettingError("setting.transcript", f"{path.name} is over 100 kB; a transcript holds the words of the speech")
+            raise SettingError("setting.transcript", f"{path.name} is over 100 kB; it should hold only words")
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingError("setting.transcript", f"cannot read transcript {path.name}: {type(error).__name__}") from error
+        raise SettingError("setting.transcript", f"cannot read {path.name}: {type(error).__name__}") from error

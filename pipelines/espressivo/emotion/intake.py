@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -10,12 +11,33 @@ from pydantic import ValidationError
 from espressivo.emotion.parse import parse_emotion
 from espressivo.emotion.plan import TIME_TOLERANCE_S, EmotionPlan, load_plan
 from espressivo.emotion.planner import plan_emotion
-from espressivo.emotion.request import EmotionRequest
+from espressivo.emotion.request import EmotionRequest, Personality
 from espressivo.errors import EmotionInputError
 
-__all__ = ["Emotion", "fit_plan_to_duration", "receive", "think"]
+__all__ = ["Emotion", "EmotionWords", "fit_plan_to_duration", "receive", "think"]
 
-Emotion = str | EmotionRequest
+
+@dataclass(frozen=True, slots=True)
+class EmotionWords:
+    """Words whose request depends on a length that is not known yet, with what goes with them.
+
+    Attributes:
+        text: Anything :func:`parse_emotion` takes.
+        mask: An emotion that is put on over the felt one.
+        personality: Whose emotion it is.
+    """
+
+    text: str
+    mask: str | None = None
+    personality: Personality | None = None
+
+    def request(self, *, duration_s: float, intensity: float | None) -> EmotionRequest:
+        """The request, now that the length is known."""
+        request = parse_emotion(self.text, intensity=intensity, duration_s=duration_s, personality=self.personality)
+        return request if self.mask is None else request.model_copy(update={"mask": self.mask})
+
+
+Emotion = str | EmotionWords | EmotionRequest
 
 
 def receive(
@@ -39,7 +61,9 @@ def receive(
     if plan is not None:
         return fit_plan_to_duration(load_plan(plan) if isinstance(plan, Path) else plan, duration_s)
     if isinstance(emotion, str):
-        return parse_emotion(emotion, intensity=intensity, duration_s=duration_s)
+        emotion = EmotionWords(emotion)
+    if isinstance(emotion, EmotionWords):
+        return emotion.request(duration_s=duration_s, intensity=intensity)
     assert emotion is not None  # noqa: S101 - tells the type checker what the first test established
     changes = {"duration_s": duration_s} | ({} if intensity is None else {"intensity": intensity})
     try:
