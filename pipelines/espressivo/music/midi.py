@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 import mido
+from mido.midifiles.meta import KeySignatureError
 
 from espressivo.errors import MidiInputError
 from espressivo.media.midi_scan import scan_midi
@@ -202,7 +203,7 @@ def score_from_midi_bytes(data: bytes, score_class: type[ScoreType]) -> ScoreTyp
     scan_midi(data, "MIDI file")
     try:
         file = mido.MidiFile(file=io.BytesIO(data), charset=LATIN_1, clip=True)
-    except (OSError, EOFError, ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, EOFError, ValueError, IndexError, KeyError, TypeError, AttributeError, KeySignatureError) as error:
         raise MidiInputError(
             "midi.unreadable", f"not a readable MIDI file ({error.__class__.__name__}); export it again as a standard MIDI file"
         ) from error
