@@ -194,7 +194,8 @@ class TalkingHeadPipeline:
             heard = analyse_speech(clip, transcript=transcript) if clip and not given else None
         with timer.stage("think"):
             pauses = [(pause.start_s, pause.end_s) for pause in heard.pauses] if heard else []
-            thought = think(asked, pauses=pauses, seed=child_seed(seed, "plan")) if asked else None
+            words = [(word.start_s, word.end_s) for word in heard.words] if heard else []
+            thought = think(asked, pauses=pauses, word_times=words, seed=child_seed(seed, "plan")) if asked else None
         with timer.stage("move"):
             performed = given or self._move(thought, heard, length_s, settings, seed, callback_on_step_end)
 

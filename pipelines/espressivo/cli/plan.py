@@ -12,6 +12,7 @@ from espressivo.cli.options import OUTPUT, Asked, JsonOption, asked_emotion, tak
 from espressivo.errors import EmotionInputError, SettingError
 
 if TYPE_CHECKING:
+    from espressivo.emotion.llm_client import ChatModel
     from espressivo.emotion.plan import EmotionPlan
 
 __all__ = ["plan"]
@@ -53,7 +54,10 @@ def plan(
         str | None,
         typer.Option(help=f"OpenAI-compatible server to think with; its key comes from {KEY_VARIABLE}.", rich_help_panel=MODEL),
     ] = None,
-    model: Annotated[str | None, typer.Option(help="The model's name on that server.", rich_help_panel=MODEL)] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Its name on that server; or, without an endpoint, a folder with a model.", rich_help_panel=MODEL),
+    ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Where the plan goes.", rich_help_panel=OUTPUT)] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -91,13 +95,25 @@ def _thought(
     request = receive(asked.emotion, None, duration_s=duration or _default_duration_s(asked), intensity=asked.intensity)
     if (endpoint is None and model is None) or isinstance(request, EmotionPlan):
         return think(request, seed=resolve_seed(seed))
-    if endpoint is None or model is None:
-        raise SettingError("setting.language_model", "a language model needs both --endpoint and --model")
-    from espressivo.emotion.llm_client import LanguageModel
     from espressivo.emotion.llm_planner import plan_with_language_model
 
-    where = LanguageModel.checked(endpoint=endpoint, model=model, api_key=os.environ.get(KEY_VARIABLE))
-    return plan_with_language_model(request, where, seed=resolve_seed(seed))
+    return plan_with_language_model(request, _language_model(endpoint, model), seed=resolve_seed(seed))
+
+
+def _language_model(endpoint: str | None, model: str | None) -> ChatModel:
+    if model is None:
+        raise SettingError("setting.language_model", "--endpoint needs --model, the model's name on that server")
+    if endpoint is not None:
+        from espressivo.emotion.llm_client import LanguageModel
+
+        return LanguageModel.checked(endpoint=endpoint, model=model, api_key=os.environ.get(KEY_VARIABLE))
+    if not Path(model).is_dir():
+        raise SettingError(
+            "setting.language_model", f"there is no folder {model!r} with a model; or give --endpoint with its name"
+        )
+    from espressivo.emotion.llm_local import LocalLanguageModel
+
+    return LocalLanguageModel(Path(model))
 
 
 def _difference(before: Path, after: Path) -> str:

@@ -73,17 +73,24 @@ def receive(
         raise EmotionInputError("emotion.invalid", f"the emotion does not fit {duration_s:.2f} s: {message}") from error
 
 
-def think(asked: EmotionRequest | EmotionPlan, *, pauses: Sequence[tuple[float, float]] = (), seed: int = 0) -> EmotionPlan:
+def think(
+    asked: EmotionRequest | EmotionPlan,
+    *,
+    pauses: Sequence[tuple[float, float]] = (),
+    word_times: Sequence[tuple[float, float]] = (),
+    seed: int = 0,
+) -> EmotionPlan:
     """The plan itself, or one newly thought out.
 
     Args:
         asked: What :func:`receive` gave.
         pauses: ``(start_s, end_s)`` of the speech's pauses, where an emotional state likes to change.
+        word_times: ``(start_s, end_s)`` of the spoken words; a text of as many words is laid on them.
         seed: Seed of the planner's small variations.
     """
     if isinstance(asked, EmotionPlan):
         return asked
-    return plan_emotion(asked, seed=seed, speech_pauses=pauses)
+    return plan_emotion(asked, seed=seed, speech_pauses=pauses, word_times=word_times)
 
 
 def fit_plan_to_duration(plan: EmotionPlan, duration_s: float) -> EmotionPlan:

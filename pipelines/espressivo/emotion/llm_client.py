@@ -9,14 +9,14 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Protocol, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 
 from espressivo.emotion.plan import Contract
 from espressivo.errors import SettingError
 
-__all__ = ["CallError", "ChatMessage", "FormatError", "LanguageModel", "ResponseFormat", "chat"]
+__all__ = ["CallError", "ChatMessage", "ChatModel", "FormatError", "LanguageModel", "ResponseFormat", "chat"]
 
 ResponseFormat = Literal["json_schema", "json_object"]
 ChatMessage = Mapping[str, str]
@@ -33,6 +33,27 @@ class CallError(Exception):
 
 class FormatError(CallError):
     """The endpoint refused this way of asking for JSON."""
+
+
+class ChatModel(Protocol):
+    """A language model, wherever it runs."""
+
+    @property
+    def model(self) -> str:
+        """How the trace names it."""
+
+    @property
+    def timeout_s(self) -> float:
+        """Longest time for the whole conversation."""
+
+    @property
+    def max_calls(self) -> int:
+        """Most replies for one plan, retries and repair included."""
+
+    def chat(
+        self, messages: Sequence[ChatMessage], response_format: ResponseFormat, schema: dict[str, Any], deadline: float
+    ) -> str:
+        """Ask once and return the text of the reply; raises :class:`CallError`."""
 
 
 class LanguageModel(Contract):
@@ -76,6 +97,12 @@ class LanguageModel(Contract):
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"])
             raise SettingError("setting.language_model", f"language model, {where}: {first['msg']}") from error
+
+    def chat(
+        self, messages: Sequence[ChatMessage], response_format: ResponseFormat, schema: dict[str, Any], deadline: float
+    ) -> str:
+        """As :func:`chat`."""
+        return chat(self, messages, response_format, schema, deadline)
 
 
 def chat(

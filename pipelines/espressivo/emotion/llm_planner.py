@@ -16,10 +16,10 @@ from espressivo.emotion.llm_client import (
     RETRY_PAUSE_S,
     CallError,
     ChatMessage,
+    ChatModel,
     FormatError,
     LanguageModel,
     ResponseFormat,
-    chat,
 )
 from espressivo.emotion.llm_reply import Reply, ReplyError, level_value, read_reply, reply_schema
 from espressivo.emotion.mixture import normalise
@@ -51,7 +51,7 @@ SHARED_NODES = "joy, sadness, anger, fear, surprise, disgust, contempt, awe, rel
 class _Conversation:
     """Calls made so far and what came of them."""
 
-    settings: LanguageModel
+    settings: ChatModel
     deadline: float
     messages: list[ChatMessage]
     calls: int = 0
@@ -64,7 +64,7 @@ class _Conversation:
                 raise CallError(f"the limit of {self.settings.max_calls} calls is reached")
             self.calls += 1
             try:
-                return chat(self.settings, self.messages, response_format, reply_schema(), self.deadline)
+                return self.settings.chat(self.messages, response_format, reply_schema(), self.deadline)
             except FormatError:
                 raise
             except CallError:
@@ -76,7 +76,7 @@ class _Conversation:
 
 def plan_with_language_model(
     request: EmotionRequest,
-    settings: LanguageModel,
+    settings: ChatModel,
     *,
     seed: int = 0,
     speech_pauses: Sequence[tuple[float, float]] = (),
@@ -86,7 +86,7 @@ def plan_with_language_model(
 
     Args:
         request: As for :func:`plan_emotion`.
-        settings: Where the model is and what it may cost.
+        settings: A :class:`LanguageModel` behind an endpoint, or a :class:`~espressivo.emotion.llm_local.LocalLanguageModel`.
         seed: As for :func:`plan_emotion`.
         speech_pauses: As for :func:`plan_emotion`.
         word_times: As for :func:`plan_emotion`, for the fallback.
