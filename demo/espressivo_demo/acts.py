@@ -18,6 +18,7 @@ from espressivo.emotion.planner import plan_emotion
 from espressivo.emotion.request import EmotionRequest, Personality
 from espressivo.errors import Cancelled, EmotionInputError, EspressivoError, ImageInputError
 from espressivo.media.audio import load_audio
+from espressivo.media.clip import AudioClip
 from espressivo.music.pictures import piano_roll
 from espressivo.music.settings import MusicSettings
 from espressivo.progress import ProgressEvent
@@ -146,6 +147,9 @@ class Acts:
         save_plan(plan, path)
         return str(path)
 
+    def _heard(self, speech: str | None) -> AudioClip | None:
+        return load_audio(Path(speech), max_duration_s=self.max_speech_s, require_signal=True) if speech else None
+
     def talk(
         self,
         plan_text: str,
@@ -157,10 +161,10 @@ class Acts:
         progress: gr.Progress,
     ) -> Iterator[tuple[Any, ...]]:
         """Portrait + speech + plan: first a strip of key frames, then the film."""
-        plan, folder, used_seed = _needed(plan_text), self.studio.new_folder(), resolve_seed(None if seed is None else int(seed))
+        plan, folder, used_seed = _needed(plan_text), self.studio.new_folder(), _used_seed(seed)
         checked = validated(TalkSettings, settings)
         pipeline = self.studio.talking_head()
-        clip = load_audio(Path(speech), max_duration_s=self.max_speech_s, require_signal=True) if speech else None
+        clip = self._heard(speech)
 
         def prepare(report: Any, token: Any) -> Any:  # noqa: ANN401 - see watched
             return pipeline(
@@ -189,7 +193,7 @@ class Acts:
         self, plan_text: str, duration_s: float, seed: float | None, settings: dict[str, Any], progress: gr.Progress
     ) -> Iterator[tuple[Any, ...]]:
         """Plan to music."""
-        plan, folder, used_seed = _needed(plan_text), self.studio.new_folder(), resolve_seed(None if seed is None else int(seed))
+        plan, folder, used_seed = _needed(plan_text), self.studio.new_folder(), _used_seed(seed)
         checked = validated(MusicSettings, settings)
 
         def work(report: Any, token: Any) -> Any:  # noqa: ANN401 - see watched
@@ -213,9 +217,9 @@ class Acts:
         progress: gr.Progress,
     ) -> Iterator[tuple[Any, ...]]:
         """Both together."""
-        plan, folder, used_seed = _needed(plan_text), self.studio.new_folder(), resolve_seed(None if seed is None else int(seed))
+        plan, folder, used_seed = _needed(plan_text), self.studio.new_folder(), _used_seed(seed)
         checked = validated(TalkSettings, settings)
-        clip = load_audio(Path(speech), max_duration_s=self.max_speech_s, require_signal=True) if speech else None
+        clip = self._heard(speech)
         files = SceneFiles.in_folder(folder)
         pipeline = self.studio.scene()
 
@@ -248,6 +252,10 @@ def _needed(plan_text: str) -> EmotionPlan:
     if plan is None:
         raise EmotionInputError("emotion.no_plan", NO_PLAN)
     return plan
+
+
+def _used_seed(asked: float | None) -> int:
+    return resolve_seed(None if asked is None else int(asked))
 
 
 def _given(portrait: str | None) -> str:
