@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -23,9 +24,11 @@ def evaluate(
     data: Annotated[Path | None, typer.Option("--data", help="Folder with the evaluation data.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer items, the same names, under a minute a topic.")] = False,
     output: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
+    report: Annotated[Path | None, typer.Option("--report", help="Write report.md, report.html and pictures here.")] = None,
 ) -> None:
     """Measure, beside baselines; exit status 1 when a figure misses its floor."""
-    from espressivo.evaluation.figures import as_report, missed, rows
+    from espressivo.evaluation.figures import as_report, machine, missed, rows
+    from espressivo.evaluation.report import write_report
     from espressivo.media.atomic import write_bytes
 
     if topic not in {*TOPICS, "all"}:
@@ -33,13 +36,16 @@ def evaluate(
     if data is not None and not data.is_dir():
         raise SettingError("setting.data", f"there is no folder {data.name!r} with evaluation data")
     folder = data or (USUAL_DATA if USUAL_DATA.is_dir() else None)
-    reports, failed = [], False
+    measured = []
     for name in TOPICS if topic == "all" else (topic,):
         figures = import_module(f"espressivo.evaluation.{name}").evaluate(folder, quick=quick)
         print_table(name, ("figure", "value", "95 %", "floor", "", "baselines"), rows(figures))
-        reports.append(as_report(name, figures))
-        failed = failed or bool(missed(figures))
+        measured.append((name, figures))
     if output is not None:
-        write_bytes(output, (json.dumps(reports if topic == "all" else reports[0], indent=2) + "\n").encode())
-    if failed:
+        values = [as_report(name, figures) for name, figures in measured]
+        write_bytes(output, (json.dumps(values if topic == "all" else values[0], indent=2) + "\n").encode())
+    if report is not None:
+        command = f"espressivo evaluate {topic}{' --quick' if quick else ''}{' --data FOLDER' if folder else ''}"
+        write_report(report, measured, command=command, machine=machine(), version=version("espressivo"))
+    if any(missed(figures) for _, figures in measured):
         raise typer.Exit(1)

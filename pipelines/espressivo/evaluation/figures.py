@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any, Literal
 
-__all__ = ["Figure", "as_report", "bootstrap_interval", "missed", "rows"]
+__all__ = ["Figure", "as_report", "bootstrap_interval", "machine", "missed", "rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Figure:
         floor: What is asked for at least (or at most, where lower is better); ``None`` asks for nothing.
         interval: 95 % confidence interval.
         baselines: What the same measure gives for others, in the same run.
+        published: What others report under another protocol, with its source in the name; not comparable, shown for scale.
         source: Data and protocol; says why where interval or baselines are missing, or why it was skipped.
     """
 
@@ -36,6 +37,7 @@ class Figure:
     interval: tuple[float, float] | None = None
     baselines: dict[str, float] = field(default_factory=dict)
     source: str = ""
+    published: dict[str, float] = field(default_factory=dict)
 
     @property
     def met(self) -> bool | None:
@@ -50,18 +52,23 @@ def missed(figures: Sequence[Figure]) -> list[Figure]:
     return [figure for figure in figures if figure.met is False]
 
 
+def machine() -> str:
+    """What this runs on, in words."""
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
 def as_report(topic: str, figures: Sequence[Figure]) -> dict[str, Any]:
     """The figures with version and machine, as JSON values."""
     return {
         "topic": topic,
         "version": version("espressivo"),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "machine": machine(),
         "figures": [json.loads(json.dumps(_values(figure))) for figure in figures],
     }
 
 
 def _values(figure: Figure) -> dict[str, Any]:
-    names = ("name", "value", "unit", "better", "floor", "interval", "baselines", "source")
+    names = ("name", "value", "unit", "better", "floor", "interval", "baselines", "source", "published")
     return {name: getattr(figure, name) for name in names}
 
 
