@@ -2,7 +2,6 @@ import json
 from pathlib import Path
 
 import pytest
-from toy_worker import ToyWorker
 
 from espressivo.batch.engine_local import LocalEngine
 from espressivo.batch.engine_ray import RayEngine
@@ -11,6 +10,7 @@ from espressivo.batch.manifest import read_manifest
 from espressivo.batch.runner import BatchOptions, run_jobs
 from espressivo.batch.store import Store
 from espressivo.errors import SettingError
+from espressivo.evaluation.batch_worker import RehearsalWorker
 
 try:
     import ray
@@ -34,7 +34,7 @@ def contents(store: Store) -> dict[str, bytes]:
 @pytest.mark.skipif(ray is not None, reason="Ray is installed")
 def test_without_ray_the_message_says_what_to_install() -> None:
     with pytest.raises(SettingError, match=r"espressivo\[ray\]"):
-        RayEngine(ToyWorker, num_workers=1)
+        RayEngine(RehearsalWorker, num_workers=1)
 
 
 @pytest.mark.ray
@@ -47,7 +47,7 @@ def test_ray_gives_the_same_objects_and_isolates_poison(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     stores = Store(tmp_path / "a" / "run"), Store(tmp_path / "b" / "run")
-    engines = LocalEngine(ToyWorker, num_workers=2, timeout_s=3), RayEngine(ToyWorker, num_workers=2, timeout_s=3)
+    engines = LocalEngine(RehearsalWorker, num_workers=2, timeout_s=3), RayEngine(RehearsalWorker, num_workers=2, timeout_s=3)
     summaries = [run_jobs(jobs, store, engine, options) for store, engine in zip(stores, engines, strict=True)]
     for summary in summaries:
         assert summary.states == {"done": 7, "failed": 1, "quarantined": 2}

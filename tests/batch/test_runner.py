@@ -2,7 +2,6 @@ import json
 import os
 import random
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,9 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from toy_worker import NeverReady, ToyWorker
 
-from espressivo import resources
 from espressivo.batch.engine import choose_num_workers
 from espressivo.batch.engine_local import LocalEngine
 from espressivo.batch.jobs import Job, build_jobs, shard_of
@@ -22,8 +19,9 @@ from espressivo.batch.pipeline_worker import PipelineWorker
 from espressivo.batch.runner import BatchEvent, BatchOptions, BatchSummary, plan_run, run_jobs
 from espressivo.batch.store import Store
 from espressivo.errors import ManifestError, SettingError
+from espressivo.evaluation.batch_worker import RehearsalWorker, UnreadyWorker
 
-TOY_MAIN = Path(__file__).with_name("toy_worker.py")
+REHEARSAL = [sys.executable, "-m", "espressivo.evaluation.batch_worker"]
 QUICK = BatchOptions(backoff_s=0.01)
 
 
@@ -40,7 +38,7 @@ def jobs_named(folder: Path, *names: str) -> list[Job]:
 def run(
     jobs: list[Job], store: Store, *, workers: int = 1, options: BatchOptions = QUICK, timeout_s: float | None = None
 ) -> BatchSummary:
-    return run_jobs(jobs, store, LocalEngine(ToyWorker, num_workers=workers, timeout_s=timeout_s), options)
+    return run_jobs(jobs, store, LocalEngine(RehearsalWorker, num_workers=workers, timeout_s=timeout_s), options)
 
 
 def contents(store: Store) -> dict[str, bytes]:
@@ -112,8 +110,28 @@ def test_failures_can_be_tried_again(tmp_path: Path) -> None:
 
 def test_models_that_cannot_be_loaded_fail_every_job(tmp_path: Path) -> None:
     jobs, store = jobs_named(tmp_path, "fine-a", "fine-b"), Store(tmp_path / "run")
-    summary = run_jobs(jobs, store, LocalEngine(NeverReady, num_workers=1), BatchOptions(max_attempts=1))
+    summary = run_jobs(jobs, store, LocalEngine(UnreadyWorker, num_workers=1), BatchOptions(max_attempts=1))
     assert summary.codes == {"render.not_ready": 2}
+
+
+def test_processes_that_never_start_stop_the_run_and_blame_no_job(tmp_path: Path) -> None:
+    """As in a script without a guarded main part: each worker would run the script again."""
+    jobs_named(tmp_path, *[f"fine-{n}" for n in range(20)])
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys\nfrom pathlib import Path\n"
+        "if __name__ != '__main__':\n    sys.exit(5)\n"
+        "from espressivo.batch.engine_local import LocalEngine\nfrom espressivo.batch.jobs import build_jobs\n"
+        "from espressivo.batch.manifest import read_manifest\nfrom espressivo.batch.runner import BatchOptions, run_jobs\n"
+        "from espressivo.batch.store import Store\nfrom espressivo.evaluation.batch_worker import RehearsalWorker\n"
+        "jobs, _ = build_jobs(read_manifest(Path('m.jsonl')), Path('.'), run_seed=0)\n"
+        "run_jobs(jobs, Store(Path('run')), LocalEngine(RehearsalWorker, num_workers=2), BatchOptions(backoff_s=0.01))\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    assert "6 worker processes in a row ended (status 5)" in done.stderr
+    store = Store(tmp_path / "run")
+    assert len(list((store.root / "records").iterdir())) <= 1
+    assert list((store.root / "work").iterdir()) == []
 
 
 def test_equal_jobs_are_rendered_once(tmp_path: Path) -> None:
@@ -202,7 +220,7 @@ def test_a_plan_of_the_run_changes_nothing(tmp_path: Path) -> None:
 
 
 def start(manifest: Path, store: Path, workers: int = 2) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, str(TOY_MAIN), str(manifest), str(store), str(workers)], start_new_session=True)
+    return subprocess.Popen([*REHEARSAL, str(manifest), str(store), str(workers)], start_new_session=True)
 
 
 def killed_and_resumed(tmp_path: Path, *, num_jobs: int, num_kills: int) -> None:
@@ -226,15 +244,6 @@ def killed_and_resumed(tmp_path: Path, *, num_jobs: int, num_kills: int) -> None
     records = [store.read_record(job.key) for job in jobs]
     assert all(record is not None and record.state == "done" for record in records)
     assert list((store.root / "work").iterdir()) == []
-
-
-@pytest.fixture
-def frozen_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keys depend on the tables; a copy keeps them still for as long as a long test runs."""
-    home = tmp_path / "home"
-    shutil.copytree(resources.home() / "configs", home / "configs")
-    (home / "checkpoints").mkdir()
-    monkeypatch.setenv("ESPRESSIVO_HOME", str(home))
 
 
 @pytest.mark.usefixtures("frozen_tables")
@@ -282,7 +291,7 @@ def test_a_record_that_cannot_be_written_stops_the_run(tmp_path: Path) -> None:
     (store.root / "records").rmdir()
     (store.root / "records").symlink_to(tmp_path / "nowhere")
     with pytest.raises(EncodeError):
-        run_jobs(jobs, Store(store.root), LocalEngine(ToyWorker, num_workers=1), QUICK)
+        run_jobs(jobs, Store(store.root), LocalEngine(RehearsalWorker, num_workers=1), QUICK)
 
 
 def test_a_full_disk_stops_the_run_and_it_can_go_on(tmp_path: Path) -> None:
@@ -292,7 +301,7 @@ def test_a_full_disk_stops_the_run_and_it_can_go_on(tmp_path: Path) -> None:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (250, 250))
 
-    command = [sys.executable, str(TOY_MAIN), str(tmp_path / "m.jsonl"), str(store.root), "1"]
+    command = [*REHEARSAL, str(tmp_path / "m.jsonl"), str(store.root), "1"]
     full = subprocess.run(command, preexec_fn=limit, capture_output=True, text=True, check=False)
     assert full.returncode == 1
     assert "EncodeError: no room to write" in full.stderr
@@ -324,7 +333,7 @@ def test_real_jobs_give_the_same_bytes_with_any_number_of_workers(tmp_path: Path
 
 def test_events_tell_progress(tmp_path: Path) -> None:
     jobs, store, seen = jobs_named(tmp_path, "fine-a", "fine-b"), Store(tmp_path / "run"), []
-    run_jobs(jobs, store, LocalEngine(ToyWorker, num_workers=1), QUICK, seen.append)
+    run_jobs(jobs, store, LocalEngine(RehearsalWorker, num_workers=1), QUICK, seen.append)
     assert [(event.event, event.num_settled) for event in seen if isinstance(event, BatchEvent) and event.event == "done"] == [
         ("done", 1),
         ("done", 2),

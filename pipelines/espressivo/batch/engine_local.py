@@ -18,6 +18,7 @@ from typing import Final, Self
 
 from espressivo.batch.execution import Failure, MakeWorker, Outcome, Worker, execute
 from espressivo.batch.jobs import Job
+from espressivo.errors import RenderError
 
 __all__ = ["LocalEngine"]
 
@@ -26,6 +27,8 @@ THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_T
 PARENT_CHECK_S: Final = 1.0
 # A process must load Python and the package before it can take a job; that is not the job's fault.
 START_LIMIT_S: Final = 300.0
+# So many processes in a row that end before they are ready mean that none will ever be.
+MAX_FAILED_STARTS: Final = 6
 
 
 @dataclass(slots=True)
@@ -65,6 +68,7 @@ class LocalEngine:
         self._timeout_s = timeout_s
         self._context = multiprocessing.get_context("spawn")
         self._slots: list[_Slot] = []
+        self._num_failed_starts = 0
 
     def __enter__(self) -> Self:
         return self
@@ -90,7 +94,11 @@ class LocalEngine:
             slot.connection.send((job, folder))
 
     def wait(self, timeout_s: float) -> list[Outcome]:
-        """Jobs that ended, died or took too long."""
+        """Jobs that ended, died or took too long.
+
+        Raises:
+            RenderError: ``render.no_worker`` when processes keep ending before they can take a job.
+        """
         busy = [slot for slot in self._slots if slot.job is not None]
         deadlines = [slot.started + slot.limit_s(self._timeout_s) - time.monotonic() for slot in busy]
         wait([slot.connection for slot in busy], max(0.0, min([timeout_s, *deadlines])))
@@ -106,12 +114,14 @@ class LocalEngine:
             if slot.connection.poll():
                 outcome: Outcome | None = slot.connection.recv()
                 if outcome is None:  # the process has started
-                    slot.is_ready, slot.started = True, time.monotonic()
+                    slot.is_ready, slot.started, self._num_failed_starts = True, time.monotonic(), 0
                     return None
                 slot.job = None
                 return outcome
         except (EOFError, OSError):
             self._stop(slot)
+            if not slot.is_ready:
+                self._note_failed_start(slot.process.exitcode)
             message = f"the worker process ended (status {slot.process.exitcode}) during this job"
             return Outcome(job.key, Failure("batch.died", message, may_pass=True), wall_s)
         if wall_s > slot.limit_s(self._timeout_s):
@@ -119,6 +129,15 @@ class LocalEngine:
             message = f"took over {slot.limit_s(self._timeout_s):g} s and was stopped"
             return Outcome(job.key, Failure("batch.timeout", message, may_pass=True), wall_s)
         return None
+
+    def _note_failed_start(self, status: int | None) -> None:
+        self._num_failed_starts += 1
+        if self._num_failed_starts >= MAX_FAILED_STARTS:
+            raise RenderError(
+                "render.no_worker",
+                f"{self._num_failed_starts} worker processes in a row ended (status {status}) before they could take a job; "
+                "a script that runs jobs must guard its main part with if __name__ == '__main__'",
+            )
 
     def _start(self) -> _Slot:
         ours, theirs = self._context.Pipe()

@@ -204,10 +204,12 @@ class Store:
         name = secrets.token_hex(8)
         folder, unlocked = self.root / "work" / name, self.root / f".{name}"
         unlocked.mkdir()
-        with _lock(unlocked / "alive", shared=False):
-            unlocked.rename(folder)  # only now, else another shard may take it for abandoned before it is locked
-            yield folder
-        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            with _lock(unlocked / "alive", shared=False):
+                unlocked.rename(folder)  # only now, else another shard may take it for abandoned before it is locked
+                yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def collect_garbage(self, keep: set[str], *, older_than_s: float = 0.0) -> tuple[int, int]:
         """Remove results and records that no job refers to.

@@ -23,6 +23,7 @@ def evaluate(
     topic: Annotated[str, typer.Argument(help=f"{' | '.join(TOPICS)} | all.")],
     data: Annotated[Path | None, typer.Option("--data", help="Folder with the evaluation data.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer items, the same names, under a minute a topic.")] = False,
+    soak: Annotated[float | None, typer.Option("--soak", help="With batch: only disturb a run, for so many minutes.")] = None,
     output: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
     report: Annotated[Path | None, typer.Option("--report", help="Write report.md, report.html and pictures here.")] = None,
 ) -> None:
@@ -35,17 +36,21 @@ def evaluate(
         raise SettingError("setting.topic", f"topic is {topic!r}; accepted: {', '.join(TOPICS)}, all")
     if data is not None and not data.is_dir():
         raise SettingError("setting.data", f"there is no folder {data.name!r} with evaluation data")
+    if soak is not None and (topic != "batch" or soak <= 0):
+        raise SettingError("setting.soak", "--soak takes minutes above 0 and goes with the topic batch")
+    options = {} if soak is None else {"soak_minutes": soak}
     folder = data or (USUAL_DATA if USUAL_DATA.is_dir() else None)
     measured = []
     for name in TOPICS if topic == "all" else (topic,):
-        figures = import_module(f"espressivo.evaluation.{name}").evaluate(folder, quick=quick)
+        figures = import_module(f"espressivo.evaluation.{name}").evaluate(folder, quick=quick, **options)
         print_table(name, ("figure", "value", "95 %", "floor", "", "baselines"), rows(figures))
         measured.append((name, figures))
     if output is not None:
         values = [as_report(name, figures) for name, figures in measured]
         write_bytes(output, (json.dumps(values if topic == "all" else values[0], indent=2) + "\n").encode())
     if report is not None:
-        command = f"espressivo evaluate {topic}{' --quick' if quick else ''}{' --data FOLDER' if folder else ''}"
+        flags = [" --quick" if quick else "", f" --soak {soak:g}" if soak else "", " --data FOLDER" if folder else ""]
+        command = f"espressivo evaluate {topic}{''.join(flags)}"
         write_report(report, measured, command=command, machine=machine(), version=version("espressivo"))
     if any(missed(figures) for _, figures in measured):
         raise typer.Exit(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import resource
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -32,6 +33,7 @@ from espressivo.seeds import numpy_generator
 
 __all__ = ["FuzzResult", "damaged", "fuzz_readers"]
 
+KIBIBYTE: Final = 1024
 # Values at which lengths and counts go wrong.
 EDGES: Final = (0, 1, 0x7F, 0x80, 0xFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
@@ -44,11 +46,13 @@ class FuzzResult:
         per_kind: Inputs tried, by kind.
         untyped: Foreign exceptions that came out, as ``kind: type``.
         slowest_s: Longest time of one input.
+        growth_bytes: How much the peak memory of the process grew.
     """
 
     per_kind: Counter[str] = field(default_factory=Counter)
     untyped: list[str] = field(default_factory=list)
     slowest_s: float = 0.0
+    growth_bytes: int = 0
 
     @property
     def num_inputs(self) -> int:
@@ -78,6 +82,7 @@ def fuzz_readers(folder: Path, *, seconds: float, seed: int = 0) -> FuzzResult:
         "jsonl": read_manifest,
     }  # fmt: skip
     result = FuzzResult()
+    before = _peak_bytes()
     end = time.perf_counter() + seconds
     kinds = list(readers)
     while time.perf_counter() < end:
@@ -94,7 +99,12 @@ def fuzz_readers(folder: Path, *, seconds: float, seed: int = 0) -> FuzzResult:
             result.untyped.append(f"{kind}: {type(error).__name__}")
         result.slowest_s = max(result.slowest_s, time.perf_counter() - started)
         result.per_kind[kind] += 1
+    result.growth_bytes = _peak_bytes() - before
     return result
+
+
+def _peak_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIBIBYTE
 
 
 def damaged(data: bytes, random: np.random.Generator) -> bytes:
