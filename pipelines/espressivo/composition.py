@@ -13,7 +13,9 @@ from espressivo.media.atomic import atomic_outputs
 from espressivo.media.audio import save_wav
 from espressivo.media.clip import AudioClip
 from espressivo.media.midi import save_midi
-from espressivo.music.compose import MusicSettings, compose
+from espressivo.music.asked import AttributeRow
+from espressivo.music.candidates import Candidate, compose_best
+from espressivo.music.compose import MusicSettings
 from espressivo.music.score import Score
 from espressivo.music.synthesis import synthesise
 from espressivo.progress import CancelToken, ProgressCallback, StageTimer
@@ -34,6 +36,8 @@ class MusicPipelineOutput:
         plan: The chain of thought that was set to music.
         score: Notes, tempo, metre, chords.
         audio: The sound, ``None`` with ``output_type="score"``.
+        attributes: Every attribute asked for beside what was achieved.
+        candidates: All pieces that were composed, in order, one of them chosen.
         seed: The seed that was used; the same seed gives the same bytes.
         seconds: Time spent by stage.
         provenance: What the piece was made from and how.
@@ -42,6 +46,8 @@ class MusicPipelineOutput:
     plan: EmotionPlan
     score: Score
     audio: AudioClip | None
+    attributes: tuple[AttributeRow, ...]
+    candidates: tuple[Candidate, ...]
     seed: int
     seconds: dict[str, float]
     provenance: Provenance
@@ -73,6 +79,7 @@ class MusicOptions(TypedDict, total=False):
     intensity: float | None
     duration_s: float
     settings: MusicSettings | None
+    best_of: int
     seed: int | None
     generator: HasInitialSeed | None
     output_type: Literal["audio", "score"]
@@ -106,6 +113,7 @@ class MusicPipeline:
         intensity: float | None = None,
         duration_s: float = 30.0,
         settings: MusicSettings | None = None,
+        best_of: int = 1,
         seed: int | None = None,
         generator: HasInitialSeed | None = None,
         output_type: Literal["audio", "score"] = "audio",
@@ -120,7 +128,8 @@ class MusicPipeline:
             plan: A finished plan (or its file) instead of ``emotion``; the piece follows its segments.
             intensity: 0-1, with ``emotion`` as words.
             duration_s: Length in seconds, 1 to 1,800; default 30.
-            settings: Instruments, tonic, metre and the like.
+            settings: Instruments, tonic, metre, chords, measured attributes and the like.
+            best_of: Compose so many pieces and keep the nearest to what was asked, 1 to 64.
             seed: 0 or more; ``None`` draws one.
             generator: A ``torch.Generator`` whose seed is used instead of ``seed``.
             output_type: ``"audio"`` renders sound too, ``"score"`` only composes.
@@ -145,17 +154,19 @@ class MusicPipeline:
             asked = receive(emotion, plan, duration_s=duration_s, intensity=intensity)
             thought = think(asked, seed=child_seed(seed, "plan"))
         with timer.stage("compose"):
-            score = compose(thought, seed=child_seed(seed, "music"), settings=settings)
+            choice = compose_best(
+                thought, seed=child_seed(seed, "music"), settings=settings, num_candidates=best_of, cancel=cancel
+            )
         audio = None
         if output_type == "audio":
             with timer.stage("play"):
-                audio = synthesise(score)
+                audio = synthesise(choice.score)
         provenance = describe_run(
             kind="music",
             seed=seed,
             inputs={"plan": thought.to_json()},
-            settings=settings.model_dump(mode="json"),
+            settings=settings.model_dump(mode="json") | {"best_of": best_of},
         )
         if not return_dict:
-            return score, audio
-        return MusicPipelineOutput(thought, score, audio, seed, timer.seconds, provenance)
+            return choice.score, audio
+        return MusicPipelineOutput(thought, choice.score, audio, choice.rows, choice.candidates, seed, timer.seconds, provenance)

@@ -20,7 +20,6 @@ from espressivo.errors import EmotionInputError, SettingError
 if TYPE_CHECKING:
     from espressivo.emotion.intake import EmotionWords
     from espressivo.emotion.request import EmotionRequest
-    from espressivo.music.settings import MusicSettings
     from espressivo.settings import TalkSettings
 
 __all__ = [
@@ -29,7 +28,6 @@ __all__ = [
     "QuietOption",
     "SeedOption",
     "asked_emotion",
-    "music_settings",
     "read_text_file",
     "takes",
     "talk_settings",
@@ -38,10 +36,7 @@ __all__ = [
 EMOTION = "Emotion (exactly one)"
 HOW = "How it is felt"
 FACE = "Face"
-MUSIC = "Music"
 OUTPUT = "Output"
-
-PITCH_CLASSES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Same seed, same bytes; drawn and reported if not given.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.", rich_help_panel=OUTPUT)]
@@ -187,32 +182,6 @@ def talk_settings(
             "consent": consent,
         },
     )
-
-
-def music_settings(
-    composer: Annotated[str, typer.Option(help="rules | model.", rich_help_panel=MUSIC)] = "rules",
-    palette: Annotated[str | None, typer.Option(help="Instruments: piano, strings, ...", rich_help_panel=MUSIC)] = None,
-    key: Annotated[str | None, typer.Option(help="C, F#, Bb, ...: the tonic.", rich_help_panel=MUSIC)] = None,
-    mode: Annotated[
-        str | None, typer.Option(help="phrygian | minor | dorian | mixolydian | major | lydian.", rich_help_panel=MUSIC)
-    ] = None,
-    metre: Annotated[str | None, typer.Option(help="2/4 | 3/4 | 4/4 | 6/8.", rich_help_panel=MUSIC)] = None,
-    tempo: Annotated[float | None, typer.Option(help="Quarters a minute, 30 to 220.", rich_help_panel=MUSIC)] = None,
-) -> MusicSettings:
-    """Settings of the music, checked."""
-    from espressivo.music.settings import MusicSettings
-    from espressivo.settings import validated
-
-    values = {"composer": composer, "palette": palette, "mode": mode, "metre": metre, "tempo_bpm": tempo}
-    return validated(MusicSettings, values | {"tonic": None if key is None else _pitch_class(key)})
-
-
-def _pitch_class(key: str) -> int:
-    """``"F#"`` -> 6."""
-    natural, accidentals = key[:1].upper(), key[1:]
-    if natural not in PITCH_CLASSES or set(accidentals) - {"#", "b"}:
-        raise SettingError("setting.invalid", f"key is {key!r}; accepted: A to G with # or b, such as F# or Bb")
-    return (PITCH_CLASSES[natural] + accidentals.count("#") - accidentals.count("b")) % 12
 
 
 def read_text_file(path: Path | None) -> str | None:

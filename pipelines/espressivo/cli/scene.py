@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from espressivo.cli.inputs import checked_inputs
+from espressivo.cli.music_options import music_settings
 from espressivo.cli.options import (
     OUTPUT,
     Asked,
@@ -16,7 +17,6 @@ from espressivo.cli.options import (
     QuietOption,
     SeedOption,
     asked_emotion,
-    music_settings,
     read_text_file,
     takes,
     talk_settings,

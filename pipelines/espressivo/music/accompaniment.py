@@ -22,6 +22,8 @@ MAX_OWED = 2.5
 """Onsets that a bar may make up for the one before; more would make the pattern hurry and drag from bar to bar."""
 BROKEN_STYLES = {"arpeggio", "alberti", "ostinato"}
 WIDE_STYLES = {"arpeggio"}
+BEAT_STYLES = {"sustain", "block", "offbeat", "waltz"}
+"""Never faster than a beat, whatever their cell."""
 Hit = tuple[int, int, tuple[int, ...]]
 """Start and length in sixteenths of the bar, and the voices (0 = lowest) that sound."""
 
@@ -160,11 +162,14 @@ def _ordered_styles(section: FormSection, styles: list[str], random: np.random.G
 
 
 def _figures(styles: list[str], num_voices: int) -> list[list[_Figure]]:
-    """Figures by style: broken chords have a voice more than struck ones."""
-    return [
-        [_Figure(style, cell, num_voices + 1 if style in BROKEN_STYLES else min(num_voices, 2 * min(cell) - 1)) for cell in CELLS]
-        for style in styles
-    ]
+    """Figures by style: broken chords have a voice more than struck ones, and what is struck fast has fewer."""
+
+    def voices(style: str, cell: Cell) -> int:
+        if style in BROKEN_STYLES:
+            return num_voices + 1
+        return num_voices if style in BEAT_STYLES else min(num_voices, 2 * min(cell) - 1)
+
+    return [[_Figure(style, cell, voices(style, cell)) for cell in CELLS] for style in styles]
 
 
 def _num_onsets(figure: _Figure, bar: Bar, taken: dict[int, set[int]], beat_places: int) -> int:

@@ -15,6 +15,7 @@ from espressivo.music.form import Form, FormSection, lay_out
 from espressivo.music.harmony import SectionHarmony, harmonise, voice_chords
 from espressivo.music.palette import Palette, choose_palettes
 from espressivo.music.performance import Performer, resolve_overlaps
+from espressivo.music.progression import follow_progression
 from espressivo.music.score import ChordSpan, Control, KeyChange, Marker, Note, Part, Score, Section
 from espressivo.music.settings import MusicSettings
 from espressivo.seeds import numpy_generator
@@ -57,18 +58,21 @@ Harmoniser = Callable[[Form, MusicSettings, np.random.Generator], tuple[SectionH
 
 
 def assemble(
-    plan: EmotionPlan, *, seed: int, settings: MusicSettings, writer: SectionWriter, harmoniser: Harmoniser = harmonise
+    plan: EmotionPlan, *, seed: int, settings: MusicSettings, writer: SectionWriter, harmoniser: Harmoniser | None = None
 ) -> Score:
     """Lay out, harmonise, let the writer write, perform.
 
+    ``harmoniser`` is by default the user's progression where one is given, else the rules of harmony.
+
     Raises:
-        SettingError: ``setting.duration`` or ``setting.palette``.
+        SettingError: ``setting.duration``, ``setting.palette`` or ``setting.chords``.
     """
     if plan.duration_s > MAX_MUSIC_S:
         raise SettingError(
             "setting.duration", f"the plan lasts {plan.duration_s:.0f} s; music is composed up to {MAX_MUSIC_S:.0f} s"
         )
     form = lay_out(plan, settings, numpy_generator(seed, "form"))
+    harmoniser = harmoniser or (harmonise if settings.chords is None else follow_progression)
     harmonies = harmoniser(form, settings, numpy_generator(seed, "harmony"))
     palettes = choose_palettes(form, settings)
     parts = _parts(palettes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from espressivo.emotion.plan import EmotionPlan
+from espressivo.errors import SettingError
 from espressivo.music.composer_rules import compose_rules
 from espressivo.music.score import Score
 from espressivo.music.settings import MusicSettings
@@ -19,10 +20,12 @@ def compose(plan: EmotionPlan, *, seed: int, settings: MusicSettings) -> Score:
         settings: Composer, instruments, key, metre and the like.
 
     Raises:
-        SettingError: ``setting.duration`` or ``setting.palette``.
+        SettingError: ``setting.duration``, ``setting.palette``, ``setting.chords`` or ``setting.style``.
         CheckpointError: With the learned composer, when its weights are missing, altered or malformed.
     """
     if settings.composer == "model":
+        if settings.style is not None:
+            raise SettingError("setting.style", "the learned composer has its own accompaniment; style is for composer 'rules'")
         from espressivo.music.composer_model import compose_model
 
         return compose_model(plan, seed=seed, settings=settings)

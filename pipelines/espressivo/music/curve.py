@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from espressivo.emotion.curve import EmotionCurve
 from espressivo.emotion.plan import EmotionPlan, EmotionSegment
-from espressivo.music.settings import MusicSettings
+from espressivo.music.settings import MusicSettings, asked_attributes
 from espressivo.music.theory import MODE_BRIGHTNESS
 
 __all__ = ["AttributeCurve", "MusicMoment"]
@@ -38,11 +38,11 @@ class MusicMoment:
     @classmethod
     def of_segment(cls, segment: EmotionSegment, settings: MusicSettings) -> MusicMoment:
         """The segment's own attributes, with the settings' choices in their place."""
-        music = segment.music
+        music = asked_attributes(segment.music, settings)
         return cls(
-            tempo_bpm=settings.tempo_bpm or music.tempo_bpm,
-            brightness=MODE_BRIGHTNESS[settings.mode or music.mode],
-            density_nps=music.density_nps * settings.density_scale,
+            tempo_bpm=music.tempo_bpm,
+            brightness=MODE_BRIGHTNESS[music.mode],
+            density_nps=music.density_nps,
             register_low=music.register_low,
             register_high=music.register_high,
             velocity=music.velocity,

@@ -12,11 +12,11 @@ import numpy as np
 from espressivo.emotion.plan import Mode
 from espressivo.music.form import Bar, Form, FormSection, Phrase
 from espressivo.music.score import TICKS_PER_QUARTER, ChordSpan
-from espressivo.music.settings import MusicSettings
+from espressivo.music.settings import MusicSettings, asked_attributes
 from espressivo.music.theory import CHORD_INTERVALS, MODE_BRIGHTNESS, MODE_STEPS, Chord, Key
 from espressivo.resources import load_config
 
-__all__ = ["SectionHarmony", "build_chord", "harmonise", "voice_chords"]
+__all__ = ["SectionHarmony", "build_chord", "choose_keys", "harmonise", "voice_chords"]
 
 CONFIG = "music/harmony.yaml"
 MAX_VOICING_SPAN = 19
@@ -36,7 +36,7 @@ class SectionHarmony:
 
 def harmonise(form: Form, settings: MusicSettings, random: np.random.Generator) -> tuple[SectionHarmony, ...]:
     """Choose keys and chords of all sections."""
-    keys = _choose_keys(form, settings, random)
+    keys = choose_keys(form, settings, random)
     loops: dict[tuple[Mode, str, str], list[str]] = {}
     harmonies = []
     for section, key in zip(form.sections, keys, strict=True):
@@ -49,16 +49,16 @@ def harmonise(form: Form, settings: MusicSettings, random: np.random.Generator) 
 # --- keys --------------------------------------------------------------------------------------------------------------
 
 
-def _choose_keys(form: Form, settings: MusicSettings, random: np.random.Generator) -> list[Key]:
+def choose_keys(form: Form, settings: MusicSettings, random: np.random.Generator) -> list[Key]:
     """Tonic asked for, or the one that shares most tones with the key before and moves by a familiar step."""
     keys: list[Key] = []
     tonics = load_config(CONFIG)["tonics"]
     opening = int(random.choice(tonics))
     for section in form.sections:
-        mode: Mode = settings.mode or section.segment.music.mode
-        asked = settings.tonic if settings.tonic is not None else section.segment.music.tonic
-        if asked is not None:
-            keys.append(Key(asked, mode))
+        asked = asked_attributes(section.segment.music, settings)
+        mode: Mode = asked.mode
+        if asked.tonic is not None:
+            keys.append(Key(asked.tonic, mode))
         elif not keys:
             keys.append(Key(opening, mode))
         else:

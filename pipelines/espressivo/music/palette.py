@@ -46,14 +46,14 @@ def choose_palettes(form: Form, settings: MusicSettings) -> list[Palette]:
             raise SettingError(
                 "setting.palette", f"palette {settings.palette!r} does not exist; accepted: {', '.join(palette_names())}"
             )
-        return [_palette(settings.palette)] * len(form.sections)
+        return [_palette(settings.palette, settings)] * len(form.sections)
     every = [name for name, entry in load_config(CONFIG)["palettes"].items() if entry["anchor"] is not None]
     seconds: dict[str, float] = {}
     for section in form.sections:
         name = _nearest(section.segment.vad, every)
         seconds[name] = seconds.get(name, 0.0) + section.end_s - section.start_s
     kept = sorted(seconds, key=lambda name: (-seconds[name], name))[:MAX_PALETTES]
-    return [_palette(_nearest(section.segment.vad, kept)) for section in form.sections]
+    return [_palette(_nearest(section.segment.vad, kept), settings) for section in form.sections]
 
 
 def _nearest(vad: VAD, names: list[str]) -> str:
@@ -62,9 +62,10 @@ def _nearest(vad: VAD, names: list[str]) -> str:
     return min(names, key=lambda name: (math.dist(point, entries[name]["anchor"]), name))
 
 
-def _palette(name: str) -> Palette:
+def _palette(name: str, settings: MusicSettings) -> Palette:
     entry = load_config(CONFIG)["palettes"][name]
-    return Palette(name, {role: _part(role, entry[role]) for role in ROLES if role in entry}, tuple(entry["styles"]))
+    styles = (settings.style,) if settings.style else tuple(entry["styles"])
+    return Palette(name, {role: _part(role, entry[role]) for role in ROLES if role in entry}, styles)
 
 
 def _part(role: str, entry: dict[str, Any]) -> Part:
