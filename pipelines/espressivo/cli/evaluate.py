@@ -26,6 +26,7 @@ def evaluate(
     soak: Annotated[float | None, typer.Option("--soak", help="With batch: only disturb a run, for so many minutes.")] = None,
     output: Annotated[Path | None, typer.Option("--json", help="Write the figures as JSON.")] = None,
     report: Annotated[Path | None, typer.Option("--report", help="Write report.md, report.html and pictures here.")] = None,
+    sheets: Annotated[Path | None, typer.Option("--sheets", help="Face: only write contact sheets there.")] = None,
 ) -> None:
     """Measure, beside baselines; exit status 1 when a figure misses its floor."""
     from espressivo.evaluation.figures import as_report, machine, missed, rows
@@ -40,6 +41,9 @@ def evaluate(
         raise SettingError("setting.soak", "--soak takes minutes above 0 and goes with the topic batch")
     options = {} if soak is None else {"soak_minutes": soak}
     folder = data or (USUAL_DATA if USUAL_DATA.is_dir() else None)
+    if sheets is not None:
+        _write_sheets(topic, sheets, folder, quick=quick)
+        return
     measured = []
     for name in TOPICS if topic == "all" else (topic,):
         figures = import_module(f"espressivo.evaluation.{name}").evaluate(folder, quick=quick, **options)
@@ -54,3 +58,16 @@ def evaluate(
         write_report(report, measured, command=command, machine=machine(), version=version("espressivo"))
     if any(missed(figures) for _, figures in measured):
         raise typer.Exit(1)
+
+
+def _write_sheets(topic: str, sheets: Path, data: Path | None, *, quick: bool) -> None:
+    from espressivo.evaluation.face_sheets import contact_sheets
+
+    if topic != "face":
+        raise SettingError("setting.sheets", f"--sheets belongs to the topic face, not to {topic}")
+    made = contact_sheets(sheets, data, quick=quick)
+    table = [
+        (sheet.name, ", ".join(sheet.shown), ", ".join(f"{name}: {code}" for name, code in sheet.refused.items()))
+        for sheet in made
+    ]
+    print_table("contact sheets", ("sheet", "portraits", "refused"), table)

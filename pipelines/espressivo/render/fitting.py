@@ -10,12 +10,13 @@ from scipy.interpolate import RBFInterpolator
 
 from espressivo.face.arkit import ARKIT_INDEX, ARKIT_NAMES
 from espressivo.face.head import MorphableHead
-from espressivo.face.landmark_groups import FACE_OVAL, LID_PAIRS, LIP_PAIRS, NUM_MESH_LANDMARKS
+from espressivo.face.landmark_groups import FACE_OVAL, LID_PAIRS, NUM_MESH_LANDMARKS
 from espressivo.face.landmarks import FaceLandmarks
 from espressivo.face.pose import rotation_matrix
-from espressivo.render.own_expression import hold_back, kept_of_own
+from espressivo.render.lip_seal import lip_seal
+from espressivo.render.own_expression import given_way, hold_back, kept_of_own, mouth_released
 
-__all__ = ["HeadFit", "RigidMotion", "fit_head", "lip_gaps", "weighted_similarity"]
+__all__ = ["HeadFit", "RigidMotion", "fit_head", "weighted_similarity"]
 
 Float = NDArray[np.float32]
 
@@ -49,6 +50,7 @@ class HeadFit:
         scale: Pixels per unit.
         shift: ``(3,)`` pixels (x right, y up, z towards the viewer).
         residual: ``(V, 2)`` pixels added after projection, so that the landmarks lie where they were found.
+        seal: ``(V, 2)`` pixels that close the lips when the portrait's own expression has been taken away.
         landmarks: ``(478, 2)`` where they were found, pixels.
         mean_residual_px: Mean distance of landmarks before the residual field.
     """
@@ -62,14 +64,23 @@ class HeadFit:
     scale: float
     shift: Float
     residual: Float
+    seal: Float
     landmarks: Float
     mean_residual_px: float
 
     def total_weights(self, weights: NDArray[np.floating]) -> Float:
         """A track's weights on top of what they leave of the portrait's own expression, ``(52,)``."""
         asked = hold_back(np.asarray(weights, np.float32))
-        total: Float = np.clip(self.own_expression * kept_of_own(asked) + asked * self.gain, 0, MAX_WEIGHT)
+        own = self.own_expression * kept_of_own(asked) * given_way(asked)
+        total: Float = np.clip(own + asked * self.gain, 0, MAX_WEIGHT)
         return total
+
+    def pose(self, weights: NDArray[np.floating], motion: RigidMotion | None = None) -> Float:
+        """``(V, 3)`` pixels of the head under a track's ``(52,)`` weights."""
+        asked = hold_back(np.asarray(weights, np.float32))
+        points = self.project(self.vertices(self.total_weights(asked)), motion)
+        points[:, :2] += mouth_released(asked) * self.seal
+        return points
 
     def vertices(self, total_weights: NDArray[np.floating]) -> Float:
         """``(V, 3)`` in units of the head, before the head turns."""
@@ -175,6 +186,7 @@ def fit_head(head: MorphableHead, face: FaceLandmarks) -> HeadFit:
         scale=scale,
         shift=shift.astype(np.float32),
         residual=np.zeros((len(shape), 2), np.float32),
+        seal=np.zeros((len(shape), 2), np.float32),
         landmarks=face.points[:, :2],
         mean_residual_px=0.0,
     )
@@ -189,7 +201,8 @@ def _with_residual(fit: HeadFit) -> HeadFit:
     field = RBFInterpolator(places[first], left[first], smoothing=RESIDUAL_SMOOTHING, kernel="linear")
     residual = field(fit.shape).astype(np.float32)
     distance = float(np.linalg.norm(left, axis=1).mean())
-    return replace(fit, residual=residual, mean_residual_px=distance, gain=_blink_gain(replace(fit, residual=residual)))
+    lying = replace(fit, residual=residual, mean_residual_px=distance)
+    return replace(lying, gain=_blink_gain(lying), seal=lip_seal(lying))
 
 
 def _blink_gain(fit: HeadFit) -> Float:
@@ -206,11 +219,3 @@ def _blink_gain(fit: HeadFit) -> Float:
         closing = max(gaps[0] - gaps[1], 1e-3)
         gain[ARKIT_INDEX[name]] = np.clip((gaps[0] + LID_OVERLAP) / closing, *BLINK_GAIN_RANGE)
     return gain
-
-
-def lip_gaps(fit: HeadFit, points: Float) -> Float:
-    """Distances between pairs of points of the inner lips, units of the head."""
-    marks = fit.head.landmarks(points)
-    upper, lower = (list(side) for side in zip(*LIP_PAIRS, strict=True))
-    gaps: Float = (marks[lower, 1] - marks[upper, 1]) / np.float32(fit.scale)
-    return gaps

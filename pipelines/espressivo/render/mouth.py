@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from espressivo.face.head import Tissue
 from espressivo.face.landmark_groups import CHEEKS, INNER_LIPS, LEFT_EYE, LIP_PAIRS, MOUTH_CORNERS, RIGHT_EYE
-from espressivo.render.fitting import HeadFit, lip_gaps
-from espressivo.render.imaging import as_alpha, blur, dilate, fill_polygon, smoothstep
+from espressivo.render.fitting import HeadFit
+from espressivo.render.imaging import as_alpha, blur, dilate, fill_polygon, pull_push, smoothstep
 from espressivo.render.layers import Canvas, Layer
+from espressivo.render.lip_seal import lip_gaps
 from espressivo.render.rasterizer import Raster, rasterize, vertex_normals
 from espressivo.render.regions import Region
+from espressivo.render.shown_teeth import ShownTeeth, shown_teeth
 from espressivo.render.topology import HeadTopology
 
 __all__ = ["MouthPalette", "draw_mouth", "mouth_palette"]
@@ -26,8 +28,10 @@ LIPS = (0, 17, 37, 267, 84, 314)
 MOUTH_BOX = (*MOUTH_CORNERS, 0, 17, *LIP_PAIRS[3])
 MARGIN = 0.5
 # A mouth no wider open than in the photograph stays the photograph; units of the head.
-OPENING = (0.015, 0.07)
-OPENING_OF_A_SMILE = (0.3, 0.65)
+OPEN_IN_PHOTOGRAPH = 0.12
+PARTED_LIPS = (0.015, 0.07)
+MOVED_LIPS = (0.03, 0.25)
+EMPTIED, LIP_RING = 0.05, 0.15
 LINING = (0.07, 0.38)
 STRICTLY_INSIDE = 0.05
 BEHIND_LIPS, THROAT_BEHIND = 0.3, 1.3
@@ -42,7 +46,6 @@ REACH = np.array([2.2, 2.7, 3.4, 2.0, 2.6, 2.0], np.float32)
 INTO_THROAT, THROAT_LIGHT = (0.2, 0.55), 0.4
 FAR_TEETH = (1.3, 2.4)
 TOOTH_GAP, GROOVE_SHADE = 0.16, 0.72
-LIKE_TEETH = (0.35, 0.55)
 TOOTH_CONTRAST = 0.45
 
 
@@ -55,17 +58,40 @@ class MouthPalette:
         lip: ``(3,)`` RGB.
         own_gaps: ``(7,)`` distances between the lips in the photograph, units of the head.
         brightness: What a highlight adds, grey levels.
-        shows_teeth: Whether the photograph shows teeth.
+        own_teeth: The upper teeth that the photograph shows, if any.
+        lips_alone: The photograph with lips where it shows the inside of an open mouth, and its region; ``None`` where it shows
+            none.
     """
 
     tissue: Float
     lip: Float
     own_gaps: Float
     brightness: float
-    shows_teeth: bool
+    own_teeth: ShownTeeth | None
+    lips_alone: tuple[Region, Float] | None
+
+    def opening(self, fit: HeadFit, points: Float) -> float:
+        """How far the inside of the mouth has to be drawn when the head is at ``points`` ``(V, 3)``, 0-1.
+
+        Lips that were shut hide it until they part; between lips that were not, the photograph holds until they move.
+        """
+        change = lip_gaps(fit, points) - self.own_gaps
+        if self.own_gaps.max() > OPEN_IN_PHOTOGRAPH:
+            return float(smoothstep(np.abs(change).max(), *MOVED_LIPS))
+        return float(smoothstep(change.max(), *PARTED_LIPS))
+
+    def emptied(self, photograph: Image, opening: float) -> Image:
+        """The photograph without the inside of its mouth, as far as that is drawn anew."""
+        if self.lips_alone is None or opening == 0:
+            return photograph
+        region, lips = self.lips_alone
+        emptied = photograph.copy()
+        window = emptied[region.slices]
+        window[:] = np.clip(window + np.float32(opening) * (lips - window) + 0.5, 0, 255).astype(np.uint8)
+        return emptied
 
 
-def mouth_palette(image: Image, fit: HeadFit) -> MouthPalette:
+def mouth_palette(image: Image, fit: HeadFit, topology: HeadTopology) -> MouthPalette:
     """Teeth take their white from the eyes, gums and tongue from the lips, brightness from the cheeks."""
     white, cheek, lip = _eye_white(image, fit), _patch(image, fit, CHEEKS), _patch(image, fit, LIPS)
     cast = 1 + 0.5 * (white / max(float(white.mean()), 1.0) - 1)
@@ -78,28 +104,29 @@ def mouth_palette(image: Image, fit: HeadFit) -> MouthPalette:
     tissue[Tissue.TONGUE] = rose * base * 1.55
     tissue[Tissue.SKIN] = (0.4 * rose + 0.6 * DARK_RED) * base * 0.5
     points = fit.project(fit.vertices(fit.own_expression))
-    region, shown = _shown(image, fit, level)
-    if shown.max() > 0.9:  # the photograph shows teeth: theirs is the colour
-        seen = image[region.slices][shown > 0.5].astype(np.float32)
+    own = shown_teeth(image, fit, topology.upper_teeth, level, lip, tissue[Tissue.GUM])
+    if own is not None:  # theirs is the colour
+        seen = own.colour[own.alpha > 0.5]
         bright = seen[seen.mean(axis=1) >= np.percentile(seen.mean(axis=1), 60)].mean(axis=0)
-        if bright.mean() > 0.6 * level:
-            tissue[Tissue.TEETH] = 0.3 * tissue[Tissue.TEETH] + 0.7 * bright * 1.12
+        tissue[Tissue.TEETH] = 0.3 * tissue[Tissue.TEETH] + 0.7 * bright * 1.12
     brightness = float(np.clip(cheek.mean() / 150 * 26, 6, 30))
-    return MouthPalette(tissue, lip, lip_gaps(fit, points), brightness, bool(shown.max() > 0.5))
+    gaps = lip_gaps(fit, points)
+    lips_alone = _lips_alone(image, fit) if gaps.max() > OPEN_IN_PHOTOGRAPH else None
+    return MouthPalette(tissue, lip, gaps, brightness, own, lips_alone)
 
 
-def _shown(image: Image, fit: HeadFit, level: float) -> tuple[Region, Float]:
-    """Where the photograph shows teeth in an open mouth, edges softened inwards. ``level`` is what teeth would have."""
+def _lips_alone(image: Image, fit: HeadFit) -> tuple[Region, Float] | None:
     contour = fit.landmarks[list(INNER_LIPS)]
-    region = Region.around(contour, 0.3 * fit.scale, image.shape[1], image.shape[0])
-    mask = fill_polygon((region.height, region.width), contour - np.array([region.left, region.top]))
-    edge = max(1, round(0.08 * fit.scale))
-    inside = 255 - dilate(255 - mask, 2 * edge + 1)
-    grey = blur(image[region.slices].mean(axis=-1).astype(np.float32), 0.15 * fit.scale)
-    shown = as_alpha(blur(inside, 0.5 * edge)) * smoothstep(grey / np.float32(level), *LIKE_TEETH)
-    shown[[0, -1]] = 0
-    shown[:, [0, -1]] = 0
-    return region, shown
+    region = Region.around(contour, 0.6 * fit.scale, image.shape[1], image.shape[0])
+    if min(region.width, region.height) < 8:
+        return None
+    inside = fill_polygon((region.height, region.width), contour - np.array([region.left, region.top], np.float32))
+    widened, ring = (dilate(inside, 2 * max(1, round(reach * fit.scale)) + 1) for reach in (EMPTIED, EMPTIED + LIP_RING))
+    away = as_alpha(255 - blur(widened, max(0.6, 0.5 * EMPTIED * fit.scale)))
+    window = image[region.slices].astype(np.float32)
+    sure = as_alpha(ring) * (away > 0.9)
+    filled = pull_push(window * sure[..., None], sure)
+    return region, window * away[..., None] + filled * (1 - away[..., None])
 
 
 def _eye_white(image: Image, fit: HeadFit) -> Float:
@@ -126,29 +153,35 @@ def _patch(image: Image, fit: HeadFit, marks: tuple[int, ...]) -> Float:
     return np.asarray(np.median(colours, axis=0), np.float32)
 
 
-def draw_mouth(image: Image, fit: HeadFit, topology: HeadTopology, palette: MouthPalette, points: Float) -> Layer | None:
-    """The inside of the mouth at ``points`` ``(V, 3)``; ``None`` while it is no wider open than in the photograph."""
-    wider = float((lip_gaps(fit, points) - palette.own_gaps).max())
-    opening = float(smoothstep(wider, *(OPENING_OF_A_SMILE if palette.shows_teeth else OPENING)))
+def draw_mouth(
+    image: Image, fit: HeadFit, topology: HeadTopology, palette: MouthPalette, points: Float, opening: float
+) -> Layer | None:
+    """The inside of the mouth at ``points`` ``(V, 3)``, as far as it is opened; ``None`` where not at all.
+
+    See :meth:`MouthPalette.opening`.
+    """
+    own = palette.own_teeth
     marks = fit.head.landmarks(points)
     canvas = Canvas.around(marks[list(MOUTH_BOX)], MARGIN * fit.scale, image.shape[:2], fit.scale)
     if opening < 0.02 or canvas is None:
         return None
-    cells = canvas.cells(points)
     unit = fit.scale * canvas.zoom
-    # The upper teeth that the photograph shows are all there is of them: ours would hang below as a second row.
-    drawn = ~topology.upper_arch if palette.shows_teeth else np.ones(len(topology.mouth), bool)
-    raster = rasterize(cells, np.ascontiguousarray(topology.mouth[drawn]), canvas.height, canvas.width)
     strictly, lips = _within_lips(canvas, marks, unit)
+    drawn = np.ones(len(topology.mouth), bool)
+    if own is not None:
+        # The upper teeth that the photograph shows are all there is of them: the head's would hang below as a second row. Lips
+        # that are apart in the photograph show their whole red; there is no inner side to turn out.
+        drawn = ~topology.upper_arch & (topology.mouth_tissue != Tissue.SKIN)
+    raster = rasterize(canvas.cells(points), np.ascontiguousarray(topology.mouth[drawn]), canvas.height, canvas.width)
     view = _View.of(fit, topology, topology.mouth_tissue[drawn], raster, points)
     lining = np.maximum(smoothstep(view.lining, *LINING), strictly)
-    if palette.shows_teeth:  # where the lips are apart in the photograph, what lies behind them is the photograph
-        lining = np.zeros_like(lining)
     alpha = np.where(view.is_lip, lining, np.float32(1)) * lips
     alpha[view.throat] = lips[view.throat]
-    alpha *= opening
     colour = _close_gaps(_shade(view, palette), view.tissue == Tissue.TEETH, unit) * _shadow_of_lips(alpha, unit)[..., None]
-    return canvas.finish(colour, alpha)
+    if own is not None:
+        teeth, teeth_alpha = own.drawn(canvas, points)
+        colour = colour * (1 - teeth_alpha[..., None]) + teeth * teeth_alpha[..., None]
+    return canvas.finish(colour, alpha * np.float32(opening))
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,7 +217,7 @@ class _View:
 
 def _within_lips(canvas: Canvas, marks: Float, unit: float) -> tuple[Float, Float]:
     """Within the line of the inner lips all is inside; a little beyond it nothing is (long teeth under a short lip)."""
-    mask = fill_polygon((canvas.height, canvas.width), canvas.cells(_rounded(marks[list(INNER_LIPS)]))[:, :2])
+    mask = fill_polygon((canvas.height, canvas.width), canvas.cells(_not_crossed(_rounded(marks[list(INNER_LIPS)])))[:, :2])
     soft = max(1.0, 0.03 * unit)
     narrower = 255 - dilate(255 - mask, 2 * round(STRICTLY_INSIDE * unit) + 1)
     wider = dilate(mask, 2 * int(0.06 * unit) + 3)
@@ -213,6 +246,16 @@ def _rounded(contour: Float) -> Float:
         smooth = 0.5 * smooth + 0.25 * around
         smooth[list(corners)] = contour[list(corners)]
     return smooth
+
+
+def _not_crossed(contour: Float) -> Float:
+    """The line of the inner lips, the lower lip never above the upper one."""
+    half = len(contour) // 2
+    upper = np.concatenate([contour[half:], contour[:1]])
+    order = np.argsort(upper[:, 0])
+    apart = contour.copy()
+    apart[: half + 1, 1] = np.maximum(contour[: half + 1, 1], np.interp(contour[: half + 1, 0], upper[order, 0], upper[order, 1]))
+    return apart
 
 
 def _shade(view: _View, palette: MouthPalette) -> Float:

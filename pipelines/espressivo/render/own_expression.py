@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from espressivo.face.arkit import ARKIT_INDEX, ARKIT_NAMES, expand_sides
+from espressivo.render.imaging import smoothstep
 
-__all__ = ["hold_back", "kept_of_own"]
+__all__ = ["GIVES_WAY", "given_way", "hold_back", "kept_of_own", "mouth_released"]
 
 Float = NDArray[np.float32]
 
@@ -37,6 +38,11 @@ CROWDED: tuple[tuple[tuple[str, ...], str, float], ...] = (
     (("mouthUpperUpRight",), "noseSneerRight", 0.75),
     (("mouthFunnel",), "mouthPucker", 0.6),
 )
+
+# A shape that is asked for takes the place of what the portrait shows of it already: a smile on a smile is not two smiles.
+GIVES_WAY = 0.8
+RELEASED = 0.6
+MOUTH_SHAPES = ("jawOpen", "mouthSmileLeft", "mouthSmileRight")
 
 
 @cache
@@ -62,3 +68,16 @@ def kept_of_own(weights: Float) -> Float:
     for shown, taking, amount in _release_table():
         kept[shown] *= 1 - np.float32(amount) * min(float(weights[taking].max()), 1.0)
     return kept
+
+
+def given_way(weights: Float) -> Float:
+    """``(52,)`` factor 0-1 of each shape of the own expression under the same shape of a track's ``(52,)`` weights."""
+    factor: Float = 1 - np.float32(GIVES_WAY) * np.minimum(weights, 1)
+    return factor
+
+
+def mouth_released(weights: Float) -> np.float32:
+    """How far a track's ``(52,)`` weights take away how the portrait holds its mouth, 0-1."""
+    kept = kept_of_own(weights)
+    released = 1 - min(float(kept[ARKIT_INDEX[name]]) for name in MOUTH_SHAPES)
+    return np.float32(smoothstep(released, 0.0, RELEASED))

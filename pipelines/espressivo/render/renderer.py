@@ -107,7 +107,7 @@ class PortraitRenderer:
             fit=fit,
             warp=warp,
             eyes=eye_looks(photograph, fit),
-            mouth=mouth_palette(photograph, fit),
+            mouth=mouth_palette(photograph, fit, self._topology),
             light=portrait_light(photograph, fit, self._topology, warp.trust),
             folds=fold_maps(photograph, fit),
         )
@@ -147,9 +147,10 @@ class PortraitRenderer:
 
     def _draw(self, portrait: FittedPortrait, weights: Float, motion: RigidMotion) -> Image:
         fit, warp = portrait.fit, portrait.warp
-        points = fit.project(fit.vertices(fit.total_weights(weights)), None if motion.is_rest else motion)
-        field = warp.field(fit, points, motion, portrait.light.change(self._topology, points))
-        folded = fold_photograph(portrait.image, portrait.folds, weights)
+        points = fit.pose(weights, None if motion.is_rest else motion)
+        opening = portrait.mouth.opening(fit, points)
+        field = warp.field(fit, points, motion, portrait.light.change(self._topology, points), opening)
+        folded = fold_photograph(portrait.mouth.emptied(portrait.image, opening), portrait.folds, weights)
         frame = portrait.image.copy()
         region = warp.region.slices
         moved = sample(folded, field.sample, CUBIC)
@@ -160,7 +161,7 @@ class PortraitRenderer:
         for side, look in enumerate(portrait.eyes):
             for layer in draw_eye(fit, self._topology, look, side, points, size):
                 layer.over(frame)
-        mouth = draw_mouth(portrait.image, fit, self._topology, portrait.mouth, points)
+        mouth = draw_mouth(portrait.image, fit, self._topology, portrait.mouth, points, opening)
         if mouth is not None:
             mouth.over(frame)
         return frame

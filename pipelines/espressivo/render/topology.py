@@ -35,6 +35,7 @@ class HeadTopology:
             ``THROAT_DEPTH`` the mouth is a dark throat, not the mesh's bag.
         mouth_tissue: ``(M,)`` tissue of each.
         upper_arch: ``(M,)`` bool, upper teeth and gums.
+        upper_teeth: Vertices of the upper teeth.
         lining: ``(V,)`` way from the lips into the mouth, made longer at the corners, where lips are thin and the photograph has
             no lip to show.
         eyes: Eyeballs with the lids around them: left, right.
@@ -47,6 +48,7 @@ class HeadTopology:
     mouth: Triangles
     mouth_tissue: NDArray[np.uint8]
     upper_arch: NDArray[np.bool_]
+    upper_teeth: NDArray[np.int64]
     lining: Float
     eyes: tuple[Triangles, Triangles]
     eyeballs: tuple[Triangles, Triangles]
@@ -79,6 +81,7 @@ class HeadTopology:
             mouth=_take(head, mouth),
             mouth_tissue=tissue[mouth],
             upper_arch=(inside & ~head.on_lower_jaw[head.triangles[:, 0]])[mouth],
+            upper_teeth=np.flatnonzero((head.tissue == Tissue.TEETH) & ~head.on_lower_jaw),
             lining=head.mouth_depth * (1 + CORNER_DEPTH * smoothstep(np.abs(head.neutral[:, 0]) / corners[:, 0].max(), 0.5, 0.9)),
             eyes=(eyes[0], eyes[1]),
             eyeballs=(eyeballs[0], eyeballs[1]),

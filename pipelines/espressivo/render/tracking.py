@@ -17,6 +17,7 @@ from espressivo.face.landmarks import FaceLandmarks
 from espressivo.face.pose import rotation_angles
 from espressivo.face.track import FacialActionTrack
 from espressivo.render.fitting import DEPTH_WEIGHT, MAX_WEIGHT, OVAL_WEIGHT, PIVOT, HeadFit, weighted_similarity
+from espressivo.render.own_expression import GIVES_WAY
 
 __all__ = ["track_performance"]
 
@@ -61,7 +62,7 @@ def track_performance(fit: HeadFit, faces: Sequence[FaceLandmarks], fps: Fractio
         target = face.points[:NUM_MESH_LANDMARKS].astype(np.float64) * [1, -1, 1]
         target[:, :2] -= residual * [1, -1]
         total, rotation, scale, shift = _solve(rest, basis, own, target, steady, axes)
-        asked = np.clip((total - own) / np.maximum(fit.gain, 0.1), 0, 1)
+        asked = np.clip((total - own) / np.maximum(fit.gain - GIVES_WAY * own, 0.1), 0, 1)
         asked[GAZE] = np.clip(face.blendshapes[GAZE] - gaze[GAZE], 0, 1)
         weights.append(asked)
         rotations.append(rotation_angles(fit.rotation.T @ rotation))

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from espressivo.face.landmark_groups import FACE_OVAL
-from espressivo.render.fitting import HeadFit, RigidMotion, lip_gaps
+from espressivo.render.fitting import HeadFit, RigidMotion
 from espressivo.render.imaging import AREA, LINEAR, blur, pull_push, resize, sample, smoothstep
+from espressivo.render.lip_seal import lip_gaps
 from espressivo.render.rasterizer import EMPTY, add_outside, rasterize, vertex_normals
 from espressivo.render.regions import Region
 from espressivo.render.topology import HeadTopology
@@ -49,6 +50,7 @@ class PhotoWarp:
         triangles: Triangles worth drawing.
         source: ``(V, 2)`` where each vertex lies in the photograph.
         trust: ``(V,)`` 0-1, how far the photograph shows this vertex.
+        inner_lips: Vertices of the lips that a shut mouth hides.
         fade: Coarse map, 1 on the head, 0 where the background stays.
         room: Coarse maps ``(h, w, 2)`` of the least and the greatest offset of what surrounds the face, pixels: beyond the
             picture's edges there is nothing to bring in.
@@ -62,21 +64,32 @@ class PhotoWarp:
     triangles: NDArray[np.int32]
     source: Float
     trust: Float
+    inner_lips: NDArray[np.int32]
     fade: Float
     room: tuple[Float, Float]
     proxy_depth: Float
 
-    def field(self, fit: HeadFit, points: Float, motion: RigidMotion, relight: Float) -> WarpField:
-        """Where the pixels of the region come from when the vertices are at ``points`` ``(V, 3)``."""
-        values = np.concatenate([self.source, self.trust[:, None], relight[:, None]], axis=1)
+    def field(self, fit: HeadFit, points: Float, motion: RigidMotion, relight: Float, mouth_opening: float) -> WarpField:
+        """Where the pixels of the region come from.
+
+        Args:
+            fit: The head.
+            points: ``(V, 3)`` where its vertices are.
+            motion: How it stands.
+            relight: ``(V,)`` change of light.
+            mouth_opening: How far the inside of the mouth is drawn, 0-1: then inner lips have their own source.
+        """
+        trust = self.trust.copy()
+        trust[self.inner_lips] = np.maximum(trust[self.inner_lips], np.float32(mouth_opening))
+        values = np.concatenate([self.source, trust[:, None], relight[:, None]], axis=1)
         drawn = points.copy()
         for eye in fit.head.eye_vertices:  # lids never lose against the eyeball
             drawn[eye, 2] -= LID_BEFORE_EYE * fit.scale
         height, width = self.work_grid.shape[:2]
         raster = rasterize(_to_cells(drawn, self.region, width, height), self.triangles, height, width, cull=True)
-        trusted, trust, light = raster.offsets(values, self.work_grid)
-        outer = resize(self._outside(trusted, trust, motion), (width, height), LINEAR)
-        offset = add_outside(trusted, trust, outer)
+        trusted, seen, light = raster.offsets(values, self.work_grid)
+        outer = resize(self._outside(trusted, seen, motion), (width, height), LINEAR)
+        offset = add_outside(trusted, seen, outer)
         size = (self.region.width, self.region.height)
         return WarpField(self.full_grid + resize(offset, size, LINEAR), resize(light, size, LINEAR))
 
@@ -131,7 +144,10 @@ def plan_warp(fit: HeadFit, topology: HeadTopology, width: int, height: int) -> 
     work_grid = region.grid(work)
     coarse_grid = region.grid(work * COARSE)
     trust = _trust(fit, topology, points)
-    triangles = topology.surface[trust[topology.surface].any(axis=1) | topology.surface_is_eye]
+    inner_lips = fit.head.lining_vertices[fit.head.mouth_depth[fit.head.lining_vertices] > 0]
+    worth = trust > 0
+    worth[inner_lips] = True
+    triangles = topology.surface[worth[topology.surface].any(axis=1) | topology.surface_is_eye]
     fade, depth = _surroundings(fit, topology, points, on_head, region, coarse_grid)
     return PhotoWarp(
         region=region,
@@ -141,6 +157,7 @@ def plan_warp(fit: HeadFit, topology: HeadTopology, width: int, height: int) -> 
         triangles=np.ascontiguousarray(triangles),
         source=_source(fit, points),
         trust=trust,
+        inner_lips=inner_lips,
         fade=fade,
         room=_room(coarse_grid, width, height),
         proxy_depth=depth,

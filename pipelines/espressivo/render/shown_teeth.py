@@ -1,0 +1,149 @@
+"""The upper teeth that a photograph shows: cut out once, fixed to the skull; lips move over them and never stretch them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import median_filter
+
+from espressivo.face.landmark_groups import INNER_LIPS
+from espressivo.render.fitting import HeadFit
+from espressivo.render.imaging import LINEAR, as_alpha, blur, dilate, fill_polygon, sample, smoothstep
+from espressivo.render.layers import Canvas
+from espressivo.render.regions import Region
+
+__all__ = ["ShownTeeth", "shown_teeth"]
+
+Float = NDArray[np.float32]
+Image = NDArray[np.uint8]
+
+# The brightest part of an open mouth is teeth if it is this bright against what teeth would have, and less red than the lips.
+BRIGHT_PART = 75
+AS_BRIGHT, AS_RED = 0.42, 0.75
+# An upper tooth ends where its column falls below this part of its greatest brightness, not sooner than this (units of the head).
+EDGE_BRIGHTNESS = 0.62
+SHORTEST = 0.22
+# Units of the head: lips' edge belongs to the lips; crowns go on under the upper lip, then comes gum.
+LIP_EDGE = 0.05
+CROWN = (0.75, 0.95)
+FRONT = 0.6
+
+
+@dataclass(frozen=True, eq=False)
+class ShownTeeth:
+    """Upper teeth of a photograph at ``region``.
+
+    Attributes:
+        region: Where they lie.
+        colour: ``(h, w, 3)`` float32, continued under the upper lip.
+        alpha: ``(h, w)`` float32 0-1.
+        vertices: Front vertices of the upper arch.
+        places: ``(N, 2)`` their places in the photograph.
+    """
+
+    region: Region
+    colour: Float
+    alpha: Float
+    vertices: NDArray[np.int64]
+    places: Float
+
+    def drawn(self, canvas: Canvas, points: Float) -> tuple[Float, Float]:
+        """Colour ``(h, w, 3)`` and alpha ``(h, w)`` on a canvas, with the skull at ``points`` ``(V, 3)``."""
+        now = np.concatenate([points[self.vertices, :2], np.ones((len(self.vertices), 1))], axis=1)
+        back, *_ = np.linalg.lstsq(now, self.places.astype(np.float64), rcond=None)
+        grid = canvas.grid()
+        place = grid @ back[:2].astype(np.float32) + (back[2] - [self.region.left, self.region.top]).astype(np.float32)
+        place = np.ascontiguousarray(place)
+        return (
+            sample(self.colour, place, LINEAR, cv2.BORDER_REPLICATE),
+            sample(self.alpha, place, LINEAR, cv2.BORDER_REPLICATE),
+        )
+
+
+def shown_teeth(
+    image: Image, fit: HeadFit, upper_arch: NDArray[np.int64], level: float, lip: Float, gum: Float
+) -> ShownTeeth | None:
+    """Cut out the upper teeth; ``None`` where the photograph shows none.
+
+    Args:
+        image: The photograph.
+        fit: The head on it.
+        upper_arch: Vertices of the upper teeth.
+        level: Brightness that teeth would have here.
+        lip: RGB of the lips.
+        gum: RGB of gums.
+    """
+    contour = fit.landmarks[list(INNER_LIPS)]
+    region = Region.around(contour, 0.8 * fit.scale, image.shape[1], image.shape[0])
+    if region.width < 6 or region.height < 6:
+        return None
+    corner = np.array([region.left, region.top], np.float32)
+    opening = fill_polygon((region.height, region.width), contour - corner)
+    edge = max(1, round(LIP_EDGE * fit.scale))
+    narrower = 255 - dilate(255 - opening, 2 * edge + 1)
+    sure = narrower > 127
+    window = image[region.slices].astype(np.float32)
+    if sure.sum() < 16 or not _are_teeth(window[sure], level, lip):
+        return None
+    ends = _lower_edge(blur(window.mean(axis=-1), max(0.5, 0.06 * fit.scale)), sure, fit.scale)
+    above_end = smoothstep(ends - np.arange(region.height)[:, None], -0.7, 0.7)
+    colour, alpha = _continued_upwards(window, as_alpha(blur(narrower, 0.5 * edge)) * above_end, sure, ends, gum, fit.scale)
+    alpha[[0, -1]] = 0
+    alpha[:, [0, -1]] = 0
+    points = fit.project(fit.vertices(fit.own_expression))
+    depth = points[upper_arch, 2]
+    front = upper_arch[depth > depth.max() - FRONT * fit.scale]
+    return ShownTeeth(region, colour, alpha, front, points[front, :2])
+
+
+def _are_teeth(inside: Float, level: float, lip: Float) -> bool:
+    grey = inside.mean(axis=-1)
+    bright = np.median(inside[grey >= np.percentile(grey, BRIGHT_PART)], axis=0)
+
+    def redness(colour: Float) -> float:
+        return float((colour[0] - colour[1:].mean()) / max(float(colour.mean()), 8.0))
+
+    return float(bright.mean()) > AS_BRIGHT * level and redness(bright) < AS_RED * max(redness(lip), 0.15)
+
+
+def _lower_edge(grey: Float, sure: NDArray[np.bool_], scale: float) -> Float:
+    """``(w,)`` row at which the upper teeth of each column end: where their brightness falls, or at the lip."""
+    height, width = sure.shape
+    shortest = max(1, round(SHORTEST * scale))
+    columns = np.flatnonzero(sure.any(axis=0))
+    ends = []
+    for x in columns:
+        rows = np.flatnonzero(sure[:, x])
+        column = grey[rows[0] : rows[-1] + 1, x]
+        peak = int(column[: max(len(column) * 2 // 3, 1)].argmax())
+        dark = np.flatnonzero(column < EDGE_BRIGHTNESS * column[peak])
+        dark = dark[dark > max(peak, shortest)]
+        ends.append(rows[0] + dark[0] if len(dark) else height)
+    steady = median_filter(np.array(ends, np.float32), size=2 * max(1, round(0.12 * scale)) + 1, mode="nearest")
+    line: Float = np.interp(np.arange(width), columns, steady).astype(np.float32)
+    return line
+
+
+def _continued_upwards(
+    window: Float, shown: Float, sure: NDArray[np.bool_], ends: Float, gum: Float, scale: float
+) -> tuple[Float, Float]:
+    """Each column goes on above its topmost pixel, then turns into gum."""
+    height, width = shown.shape
+    columns = np.flatnonzero(sure.any(axis=0))
+    low = np.minimum(ends, height - sure[::-1].argmax(axis=0))
+    top, bottom = (
+        blur(np.interp(np.arange(width), columns, edge[columns]).astype(np.float32)[None], max(0.5, 0.1 * scale))[0]
+        for edge in (sure.argmax(axis=0), low)
+    )
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    inset = np.float32(max(1.0, 0.06 * scale))
+    place = np.stack([x, np.maximum(y, top + inset)], axis=-1).astype(np.float32)
+    above = (top - y) / np.float32(scale)
+    into_gum = (smoothstep((bottom - y) / np.float32(scale), *CROWN) * smoothstep(above, 0.0, 0.15))[..., None]
+    colour = sample(window, place, LINEAR) * (1 - into_gum) + gum * into_gum
+    between = smoothstep(x[0], columns[0] - 1.0, columns[0] + 1.0) * (1 - smoothstep(x[0], columns[-1] - 1.0, columns[-1] + 1.0))
+    alpha = np.maximum(shown, smoothstep(above, -0.1, 0.0) * between)
+    return colour.astype(np.float32), alpha.astype(np.float32)

@@ -1,0 +1,72 @@
+import cv2
+import numpy as np
+import pytest
+
+from espressivo.face.head import expression_weights
+from espressivo.face.landmark_groups import INNER_LIPS
+from espressivo.media.image import load_image
+from espressivo.render.imaging import fill_polygon
+from espressivo.render.layers import Canvas
+from espressivo.render.lip_seal import lip_gaps
+from espressivo.render.renderer import prepare_portrait
+from espressivo.resources import example_path
+
+REST = expression_weights()
+SHUT = expression_weights(mouthPress=1, mouthClose=1)
+
+
+@pytest.fixture(scope="module")
+def closed(renderer):
+    return renderer.fit(prepare_portrait(load_image(example_path("portrait.png")), 192))
+
+
+def gaps(portrait, weights):
+    return lip_gaps(portrait.fit, portrait.fit.pose(weights))
+
+
+def test_a_smile_that_shows_teeth_is_seen(portrait, closed):
+    assert portrait.mouth.own_teeth is not None
+    assert closed.mouth.own_teeth is None
+    assert closed.mouth.lips_alone is None
+
+
+def test_the_photographs_teeth_stay_where_they_are_at_rest(renderer):
+    portrait = renderer.fit(prepare_portrait(load_image(example_path("astronaut.jpg")), 512))
+    fit, teeth = portrait.fit, portrait.mouth.own_teeth
+    canvas = Canvas.around(fit.landmarks[list(INNER_LIPS)], 2, portrait.image.shape[:2], 200.0)
+    colour, alpha = teeth.drawn(canvas, fit.pose(REST))
+    inside = fill_polygon(alpha.shape, canvas.cells(fit.landmarks[list(INNER_LIPS)])) > 250
+    shown = (cv2.erode(inside.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0) & (alpha > 0.95)
+    assert shown.sum() > 10
+    assert np.abs(colour - portrait.image[canvas.region.slices])[shown].mean() < 6
+
+
+def test_teeth_do_not_move_with_the_jaw(portrait):
+    teeth, fit = portrait.mouth.own_teeth, portrait.fit
+    moved = fit.pose(expression_weights(jawOpen=0.8, mouthSmile=0.4))[teeth.vertices, :2]
+    assert np.abs(moved - teeth.places).max() < 0.05 * fit.scale
+
+
+def test_the_lips_of_a_smile_can_be_shut(portrait):
+    assert gaps(portrait, REST).max() > 0.3
+    assert gaps(portrait, SHUT).max() < 0.1
+
+
+def test_lips_that_are_shut_are_not_moved_by_the_seal(closed):
+    assert np.abs(closed.fit.seal).max() < 0.1 * closed.fit.scale
+
+
+def test_an_open_mouth_stays_the_photograph_until_it_moves(portrait, closed):
+    for fitted in (portrait, closed):
+        assert fitted.mouth.opening(fitted.fit, fitted.fit.pose(REST)) == 0
+    assert portrait.mouth.opening(portrait.fit, portrait.fit.pose(SHUT)) == 1
+    assert closed.mouth.opening(closed.fit, closed.fit.pose(SHUT)) == 0
+    assert closed.mouth.opening(closed.fit, closed.fit.pose(expression_weights(jawOpen=0.4))) == 1
+
+
+def test_a_joy_on_a_smile_is_not_two_smiles(portrait, closed):
+    joy = expression_weights(mouthSmile=1)
+    assert portrait.fit.total_weights(joy).max() < portrait.fit.total_weights(REST).max() + 1.15
+    for fitted in (portrait, closed):
+        rising = [fitted.fit.total_weights(expression_weights(mouthSmile=a)) for a in np.linspace(0, 1, 6)]
+        assert (np.diff(rising, axis=0).sum(axis=1) > 0).all()
