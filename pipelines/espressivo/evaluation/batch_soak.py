@@ -43,7 +43,8 @@ SMALL_DISK_BYTES: Final = 512 * 1024 * 1024
 FILE_LIMITS_BYTES: Final = (100, 400, 2000)
 FREE_PAGES_LEFT: Final = 3
 PAGE: Final = 4096
-PATIENCE_S: Final = 30.0
+PATIENCE_S: Final = 60.0
+POLL_S: Final = 0.01
 HOUR_S: Final = 3600.0
 
 
@@ -216,7 +217,7 @@ class _Trouble:
             size = _size(self.store.events_path)
             deadline = time.monotonic() + PATIENCE_S
             while _size(self.store.events_path) == size and process.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.01)
+                time.sleep(POLL_S)
         with suppress(subprocess.TimeoutExpired):
             process.wait(float(self._random.uniform(0.0, 3.0)))
 
@@ -258,11 +259,11 @@ class _Trouble:
         self._let_work(process)
         second = self._start()
         try:
-            was_busy = process.poll() is None
-            status = second.wait(PATIENCE_S)
-            if was_busy and process.poll() is None:
+            while second.poll() is None and process.poll() is None:
+                time.sleep(POLL_S)
+            if process.poll() is None:  # else the folder was free in the end
                 self.episodes["second runner turned away"] += 1
-                self.num_intruders += status in {0, 3}
+                self.num_intruders += second.returncode in {0, 3}
         finally:
             for runner in (second, process):
                 runner.kill()
