@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from espressivo.batch.engine import choose_num_workers
+from espressivo.batch.engine import available_memory_bytes, choose_num_workers
 from espressivo.batch.engine_local import LocalEngine
 from espressivo.batch.jobs import Job, build_jobs, shard_of
 from espressivo.batch.manifest import read_manifest
@@ -346,3 +346,45 @@ def test_number_of_workers() -> None:
     assert choose_num_workers(3, {"plan"}) == 3
     with pytest.raises(SettingError):
         choose_num_workers(0, {"plan"})
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(None, 4_096_000), ("max", 4_096_000), ("3000000", 2_000_000), ("500000", 0)])
+def test_memory_is_what_the_kernel_and_the_container_allow(limit: str | None, expected: int, tmp_path: Path) -> None:
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/meminfo").write_text("MemTotal:  9000 kB\nMemFree:  10 kB\nMemAvailable:   4000 kB\n")
+    if limit is not None:
+        group = tmp_path / "sys/fs/cgroup"
+        group.mkdir(parents=True)
+        (group / "memory.max").write_text(f"{limit}\n")
+        (group / "memory.current").write_text("1000000\n")
+    assert available_memory_bytes(tmp_path) == expected
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="rights of others can only be tried by root")
+def test_a_read_only_folder_is_said_to_be_one(tmp_path: Path) -> None:
+    """Root may write anywhere, so the rights of the account nobody are taken in a process of their own."""
+    jobs_named(tmp_path, "fine-a")
+    (tmp_path / "run").mkdir()
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    code = (
+        "import os, sys; from pathlib import Path; from espressivo.batch.store import Store; "
+        f"os.setgid(65534); os.setuid(65534); Store(Path({str(tmp_path / 'run')!r})).prepare()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "EncodeError: may not write 'run' (Permission denied); choose another folder" in done.stderr
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+@pytest.mark.parametrize("jump_s", [-40 * 365 * 86_400, 40 * 365 * 86_400])
+def test_a_clock_that_jumps_changes_nothing(jump_s: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs, store = jobs_named(tmp_path, "fine-a", "fine-b", "once-c"), Store(tmp_path / "run")
+    run(jobs[:1], store)
+    before, now = contents(store), time.time
+    monkeypatch.setattr(time, "time", lambda: now() + jump_s)
+    summary = run(jobs, store)
+    assert (summary.num_cached, summary.states, summary.exit_status) == (1, {"done": 2}, 0)
+    assert 0 < summary.wall_s < 120
+    monkeypatch.undo()
+    assert before.items() <= contents(store).items()
+    assert run(jobs, store).num_cached == 3

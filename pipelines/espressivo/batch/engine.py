@@ -10,8 +10,9 @@ from espressivo.batch.execution import Outcome
 from espressivo.batch.jobs import Job
 from espressivo.errors import SettingError
 
-__all__ = ["WORKER_MEMORY_BYTES", "Engine", "choose_num_workers"]
+__all__ = ["WORKER_MEMORY_BYTES", "Engine", "available_memory_bytes", "choose_num_workers"]
 
+KIBIBYTE: Final = 1024
 # Measured peaks of a worker, rounded up: models, landmarker and one render in flight.
 WORKER_MEMORY_BYTES: Final = {"plan": 300_000_000, "compose": 600_000_000, "talk": 2_000_000_000, "scene": 2_000_000_000}
 
@@ -51,6 +52,20 @@ def choose_num_workers(asked: int | None, kinds: set[str]) -> int:
         if not 1 <= asked <= 1024:
             raise SettingError("setting.workers", f"{asked} workers asked for; accepted: 1 to 1024")
         return asked
-    available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     needed = max(WORKER_MEMORY_BYTES[kind] for kind in kinds)
-    return max(1, min(cores, available // needed))
+    return max(1, min(cores, available_memory_bytes() // needed))
+
+
+def available_memory_bytes(root: Path = Path("/")) -> int:
+    """Memory that programs may still take: what the kernel could free, within what the container is allowed (cgroup v2).
+
+    Args:
+        root: Where ``proc`` and ``sys`` are.
+    """
+    fields = (line.split() for line in (root / "proc/meminfo").read_text(encoding="ascii").splitlines())
+    available = next(int(size) * KIBIBYTE for name, size, *_ in fields if name == "MemAvailable:")
+    group = root / "sys/fs/cgroup"
+    limit = group / "memory.max"
+    if not limit.is_file() or (allowed := limit.read_text(encoding="ascii").strip()) == "max":
+        return available
+    return min(available, max(0, int(allowed) - int((group / "memory.current").read_text(encoding="ascii"))))

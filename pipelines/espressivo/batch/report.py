@@ -31,7 +31,7 @@ STYLE: Final = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; }
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
-table { border-collapse: collapse; min-width: 24rem; }
+table { border-collapse: collapse; min-width: min(24rem, 100%); }
 th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; } th { font-weight: 600; }
 .done { color: #2a7d3f; } .failed { color: #b3372f; } .quarantined { color: #b36b00; }
@@ -144,7 +144,7 @@ def _stages_section(done: Sequence[JobRecord]) -> str:
 def _jobs_section(store: Store, records: Sequence[JobRecord]) -> str:
     rows = []
     pictures = 0
-    for record in records:
+    for record in sorted(records, key=lambda record: record.state == "done"):  # what needs a look comes first
         files = store.files(record.key) if record.state == "done" else []
         picture = _picture(files) if pictures < MAX_PICTURES else ""
         pictures += bool(picture)

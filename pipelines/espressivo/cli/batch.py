@@ -273,13 +273,31 @@ def _shown(jobs: Sequence[Job], *, quiet: bool) -> Iterator[EventCallback | None
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
 
     from espressivo.batch.runner import BatchEvent
 
     console = Console(stderr=True, highlight=False)
     counts: Counter[str] = Counter()
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+
+    class RateColumn(ProgressColumn):
+        """Jobs a minute, over the last of them."""
+
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed * 60:.1f}/min" if task.speed else "")
+
+    shown = (BarColumn(), MofNCompleteColumn(), RateColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (*shown, TextColumn("{task.description}"))
     with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("", total=len({job.key for job in jobs}))
 
