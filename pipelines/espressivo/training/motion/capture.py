@@ -21,7 +21,7 @@ from espressivo.speech.phone_network import recognise_phones
 from espressivo.training.motion.dataset import Clip, write_clips
 from espressivo.training.motion.teacher import analysis_of
 
-__all__ = ["CAPTURED_SHAPES", "TEST_TAKES", "TRAINING_TAKES", "prepare_facegood", "read_take"]
+__all__ = ["CAPTURED_SHAPES", "TEST_TAKES", "TRAINING_TAKES", "lip_curves", "prepare_facegood", "read_take"]
 
 TRAINING_TAKES: Final = ("1114_2_01", "1114_2_02", "1114_2_03", "1114_2_04", "1114_3_15")
 TEST_TAKES: Final = ("1114_2_05", "1114_3_16")
@@ -62,6 +62,19 @@ def read_take(folder: Path, take: str) -> tuple[FloatArray, NDArray[np.float64],
         curve = sum(weight * controls[:, column] for column, weight in columns.items())
         weights[:, [ARKIT_INDEX[side] for side in expand_sides(name)]] = np.clip(curve, 0.0, 1.0)[:, None]
     return weights, controls, load_audio(folder / f"{take}.flac")
+
+
+def lip_curves(folder: Path, take: str) -> tuple[AudioClip, NDArray[np.float64], FloatArray]:
+    """The speech of a take, and opening of the jaw, spreading and rounding as its rig shows them.
+
+    Returns:
+        Sound; ``(T,)`` moments in seconds, advanced by a frame because the curves are late; ``(T, 3)`` curves.
+    """
+    _, controls, sound = read_take(folder, take)
+    jaw, spread = controls[:, 74], controls[:, [53, 54, 57, 58]].mean(axis=1)
+    rounding = controls[:, [63, 64, 68, 69, 42, 43, 44, 45]].max(axis=1)
+    times_s = (np.arange(len(controls), dtype=np.float64) + 0.5) / CAPTURE_FPS - LAG_S
+    return sound, times_s, np.stack([jaw, spread, rounding], axis=1).astype(np.float32)
 
 
 def _clip(folder: Path, take: str) -> Clip:

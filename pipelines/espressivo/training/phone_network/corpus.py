@@ -20,14 +20,14 @@ from espressivo.media.clip import AudioClip
 from espressivo.resources import load_config
 from espressivo.seeds import numpy_generator
 from espressivo.speech.phones import Phone
-from espressivo.training.phone_network.voices import EspeakVoice, FliteVoice, KokoroVoice, Utterance, phonemes_of
+from espressivo.training.phone_network.voices import EspeakVoice, FliteVoice, KokoroVoice, PiperVoice, Utterance, phonemes_of
 
-__all__ = ["CorpusItem", "read_corpus", "speak_espeak", "speak_flite", "speak_kokoro", "write_corpus"]
+__all__ = ["CorpusItem", "read_corpus", "speak_espeak", "speak_flite", "speak_kokoro", "speak_piper", "write_corpus"]
 
 SAMPLE_RATE_HZ = 16_000
 INDEX = "index.jsonl"
 # Kokoro's voices are named by language and sex: "af_heart" is American and female.
-KOKORO_LANGUAGES = {"a": "en-us", "b": "en-gb", "e": "es", "f": "fr", "i": "it", "p": "pt-br", "h": "hi"}
+KOKORO_LANGUAGES = {"a": "en-us", "b": "en-gb", "e": "es", "f": "fr", "i": "it", "p": "pt-br", "h": "hi", "z": "cmn-latn-pinyin"}
 FOREIGN_SHARE = 0.35
 SHORTEST_TEXT, LONGEST_TEXT = 25, 130
 
@@ -88,6 +88,15 @@ def speak_kokoro(parts: Path, voices: Path, vocabulary: Path, english: Path, see
             yield kokoro.speak(phonemes_of(text, language), str(voice), language, speed=speed)
 
 
+def speak_piper(folder: Path, english: Path, seed: int) -> Iterator[Utterance]:
+    """English by one natural voice at several speeds."""
+    piper = PiperVoice(folder)
+    texts = english_texts(english)
+    rng = numpy_generator(seed, "corpus", "piper")
+    while True:
+        yield piper.speak(phonemes_of(str(rng.choice(texts)), "en-us"), stretch=float(rng.uniform(0.8, 1.3)))
+
+
 def speak_flite(english: Path, seed: int) -> Iterator[Utterance]:
     """English by flite's voices, at several speeds and pitches."""
     flite = FliteVoice()
@@ -99,15 +108,16 @@ def speak_flite(english: Path, seed: int) -> Iterator[Utterance]:
             yield flite.speak(str(rng.choice(texts)), voice, stretch=float(rng.uniform(0.75, 1.3)), pitch_hz=pitch_hz)
 
 
-def speak_espeak(seed: int) -> Iterator[Utterance]:
+def speak_espeak(english: Path, seed: int) -> Iterator[Utterance]:
     """Many languages by espeak-ng's formant voices."""
     espeak = EspeakVoice()
+    texts = english_texts(english)
     rng = numpy_generator(seed, "corpus", "espeak")
     languages = sorted(load_config("train/sentences.yaml")["sentences"])
     variants = [f"{sex}{number}" for sex, count in (("m", 8), ("f", 5)) for number in range(1, count + 1)]
     while True:
-        for language in languages:
-            text = _foreign_text(rng, language)
+        for language in (*languages, "en-us", "en-gb-x-rp"):
+            text = str(rng.choice(texts)) if language.startswith("en") else _foreign_text(rng, language)
             rate, pitch = int(rng.integers(120, 260)), int(rng.integers(20, 80))
             yield espeak.speak(text, language, variant=str(rng.choice(variants)), words_per_minute=rate, pitch=pitch)
 

