@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import make_smoothing_spline
 
 from espressivo.face.arkit import ARKIT_INDEX
-from espressivo.face.landmark_groups import IRISES, LEFT_EYE, LID_PAIRS, RIGHT_EYE
+from espressivo.face.landmark_groups import CHEEKS, IRISES, LEFT_EYE, LID_PAIRS, RIGHT_EYE
 from espressivo.render.eyeballs import bare_eyeball
 from espressivo.render.fitting import HeadFit
 from espressivo.render.imaging import AREA, LINEAR, as_alpha, blur, fill_polygon, resize, sample
@@ -32,7 +32,13 @@ UPPER_RIM = ((263, 466, 388, 387, 386, 385, 384, 398, 362), (33, 246, 161, 160, 
 CREASE = ((359, 467, 260, 259, 257, 258, 286, 414, 463), (130, 247, 30, 29, 27, 28, 56, 190, 243))
 # Skin around the eye that a lid takes its colour from: below, between lid and brow, beside.
 SKIN_AROUND = ((450, 449, 451, 448, 452, 443, 444, 442, 445, 446), (230, 229, 231, 228, 232, 223, 224, 222, 225, 226))
-BROW_DARKNESS = 0.72
+# What is darker than this part of the skin below the eye is brow or lash; the skin above an eye is shaded by the brow.
+BROW_DARKNESS, UNDER_BROW, NUM_BELOW = 0.82, 0.94, 5
+# Middle of rim and crease: the lid itself, make-up and all, counts this much.
+LID_MIDDLE, LID_WEIGHT = slice(2, 7), 1.5
+# A lid whose colour differs this much from the skin's below, part of the brightness, is made up, not shaded.
+MAKE_UP = 0.2
+CHEEK_HUE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,27 +123,38 @@ def _closed_points(fit: HeadFit, side: int) -> Float:
 def _lid_skin(image: Image, fit: HeadFit, side: int, region: Region) -> Float:
     """Skin as it would be over the eye: a plane through the colours around it, with the grain of the skin below."""
     radius = max(1, round(0.14 * fit.scale))
-    marks = fit.landmarks[list(SKIN_AROUND[side])]
-    rows, colours = [], []
-    for x, y in marks:
-        patch = image[max(int(y) - radius, 0) : int(y) + radius + 1, max(int(x) - radius, 0) : int(x) + radius + 1].reshape(-1, 3)
-        if len(patch):
-            rows.append((1.0, x, y))
-            colours.append(np.percentile(patch, 50, axis=0))
-    design, colour = np.array(rows), np.array(colours)
-    lower_lid = np.median(colour[:5], axis=0) * BROW_DARKNESS
-    dark = colour.mean(axis=1) < lower_lid.mean()  # brow or lashes
-    colour[dark] = lower_lid
-    middle = marks.mean(axis=0)
-    design[:, 1:] = (design[:, 1:] - middle) / (2 * fit.scale)
-    plane = np.linalg.solve(design.T @ design + np.diag([0, 0.6, 0.6]), design.T @ (colour - colour.mean(axis=0)))
+    rim, crease = (fit.landmarks[list(line[side][LID_MIDDLE])] for line in (UPPER_RIM, CREASE))
+    marks = np.concatenate([fit.landmarks[list(SKIN_AROUND[side])], 0.25 * rim + 0.75 * crease])
+    colour = np.array([_median_around(image, mark, radius) for mark in marks])
+    below = np.median(colour[:NUM_BELOW], axis=0)
+    dark = colour.mean(axis=1) < BROW_DARKNESS * below.mean()
+    on_lid = np.arange(len(marks)) >= len(marks) - len(rim)
+    hue = np.median(colour[on_lid], axis=0)
+    made_up = np.abs(hue / max(float(hue.mean()), 1) - below / max(float(below.mean()), 1)).max() > MAKE_UP
+    if made_up:
+        dark &= ~on_lid
+    colour[dark] = below * UNDER_BROW
+    if not made_up:
+        cheek = np.median([_median_around(image, place, radius) for place in fit.landmarks[list(CHEEKS)]], axis=0)
+        even = colour.mean(axis=1, keepdims=True) * cheek / max(float(cheek.mean()), 1)
+        colour = (1 - CHEEK_HUE) * colour + CHEEK_HUE * even
+    weight = np.where(on_lid, LID_WEIGHT, 1.0)[:, None]
+    middle, mean = marks.mean(axis=0), (weight * colour).sum(axis=0) / weight.sum()
+    design = np.concatenate([np.ones((len(marks), 1)), (marks - middle) / (2 * fit.scale)], axis=1)
+    plane = np.linalg.solve(design.T @ (weight * design) + np.diag([0, 0.6, 0.6]), design.T @ (weight * (colour - mean)))
     grid = (region.grid() - middle) / (2 * fit.scale)
-    smooth = colour.mean(axis=0) + plane[0] + grid[..., :1] * plane[1] + grid[..., 1:] * plane[2]
+    smooth = mean + plane[0] + grid[..., :1] * plane[1] + grid[..., 1:] * plane[2]
     below = region.grid() + np.array([0, 1.25 * fit.scale], np.float32)
     skin = sample(image, below, LINEAR).astype(np.float32)
     grain = skin - blur(skin, 0.12 * fit.scale)
     lid: Float = (smooth + 0.8 * np.clip(grain, -18, 18)).astype(np.float32)
     return lid
+
+
+def _median_around(image: Image, place: Float, radius: int) -> Float:
+    x, y = (int(np.clip(v, 0, n - 1)) for v, n in zip(place, image.shape[1::-1], strict=True))
+    patch = image[max(y - radius, 0) : y + radius + 1, max(x - radius, 0) : x + radius + 1].reshape(-1, 3)
+    return np.asarray(np.median(patch, axis=0), np.float32)
 
 
 def _lid_shape(lid: Float, rim: Float, crease: Float, scale: float) -> tuple[Float, Float]:
