@@ -123,7 +123,7 @@ def _closed_points(fit: HeadFit, side: int) -> Float:
 def _lid_skin(image: Image, fit: HeadFit, side: int, region: Region) -> Float:
     """Skin as it would be over the eye: a plane through the colours around it, with the grain of the skin below."""
     radius = max(1, round(0.14 * fit.scale))
-    rim, crease = (fit.landmarks[list(line[side][LID_MIDDLE])] for line in (UPPER_RIM, CREASE))
+    rim, crease = (fit.landmarks[np.array(line[side])[LID_MIDDLE]] for line in (UPPER_RIM, CREASE))
     marks = np.concatenate([fit.landmarks[list(SKIN_AROUND[side])], 0.25 * rim + 0.75 * crease])
     colour = np.array([_median_around(image, mark, radius) for mark in marks])
     below = np.median(colour[:NUM_BELOW], axis=0)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from espressivo.face.head import Tissue
-from espressivo.face.landmark_groups import CHEEKS, INNER_LIPS, LEFT_EYE, LIP_PAIRS, MOUTH_CORNERS, RIGHT_EYE
+from espressivo.face.landmark_groups import CHEEKS, INNER_LIPS, LEFT_EYE, LIP_PAIRS, RIGHT_EYE
 from espressivo.render.fitting import HeadFit
 from espressivo.render.imaging import as_alpha, blur, dilate, fill_polygon, pull_push, smoothstep
 from espressivo.render.layers import Canvas, Layer
@@ -25,8 +25,7 @@ Float = NDArray[np.float32]
 Image = NDArray[np.uint8]
 
 LIPS = (0, 17, 37, 267, 84, 314)
-MOUTH_BOX = (*MOUTH_CORNERS, 0, 17, *LIP_PAIRS[3])
-MARGIN = 0.5
+MARGIN = 0.3
 # A mouth no wider open than in the photograph stays the photograph; units of the head.
 OPEN_IN_PHOTOGRAPH = 0.12
 PARTED_LIPS = (0.015, 0.07)
@@ -162,7 +161,7 @@ def draw_mouth(
     """
     own = palette.own_teeth
     marks = fit.head.landmarks(points)
-    canvas = Canvas.around(marks[list(MOUTH_BOX)], MARGIN * fit.scale, image.shape[:2], fit.scale)
+    canvas = Canvas.around(marks[list(INNER_LIPS)], MARGIN * fit.scale, image.shape[:2], fit.scale)
     if opening < 0.02 or canvas is None:
         return None
     unit = fit.scale * canvas.zoom

@@ -13,7 +13,17 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["EMPTY", "Raster", "add_outside", "interpolate", "mark_jumps", "rasterize", "scale_colours", "vertex_normals"]
+__all__ = [
+    "EMPTY",
+    "Raster",
+    "add_outside",
+    "interpolate",
+    "mark_jumps",
+    "rasterize",
+    "scale_colours",
+    "static_background",
+    "vertex_normals",
+]
 
 EMPTY = np.float32(-1e9)
 """Depth where nothing was drawn."""
@@ -159,6 +169,43 @@ def _scale(image: NDArray[np.uint8], factor: NDArray[np.float32]) -> None:
 
 
 @_compiled()
+def _steady(
+    moved: NDArray[np.uint8],
+    places: NDArray[np.float32],
+    alpha: NDArray[np.uint8],
+    background: NDArray[np.uint8],
+    left: int,
+    top: int,
+) -> None:
+    height, width = alpha.shape
+    for y in range(height):
+        for x in range(width):
+            # Beyond the edge it goes on as at the edge: hair that is cut off goes on, a wall stays a wall.
+            u = min(max(places[y, x, 0] - np.float32(left), np.float32(0)), np.float32(width - 1))
+            v = min(max(places[y, x, 1] - np.float32(top), np.float32(0)), np.float32(height - 1))
+            x0, y0 = min(int(u), width - 2), min(int(v), height - 2)
+            a, b = u - x0, v - y0
+            w00, w01, w10, w11 = (1 - a) * (1 - b), a * (1 - b), (1 - a) * b, a * b
+            covers = w00 * alpha[y0, x0] + w01 * alpha[y0, x0 + 1] + w10 * alpha[y0 + 1, x0] + w11 * alpha[y0 + 1, x0 + 1]
+            if covers >= np.float32(254.5):
+                continue
+            if covers < np.float32(0.5):
+                for k in range(3):
+                    moved[y, x, k] = background[y, x, k]
+                continue
+            rest = np.float32(1.0) - covers / np.float32(255.0)
+            for k in range(3):
+                there = (
+                    w00 * background[y0, x0, k]
+                    + w01 * background[y0, x0 + 1, k]
+                    + w10 * background[y0 + 1, x0, k]
+                    + w11 * background[y0 + 1, x0 + 1, k]
+                )
+                value = moved[y, x, k] + rest * (background[y, x, k] - there) + np.float32(0.5)
+                moved[y, x, k] = np.uint8(min(max(value, np.float32(0)), np.float32(255)))
+
+
+@_compiled()
 def _mark_jumps(places: NDArray[np.float32], limit: float, mask: NDArray[np.float32]) -> int:
     height, width = mask.shape
     count = 0
@@ -245,6 +292,30 @@ def add_outside(offset: NDArray[np.float32], trust: NDArray[np.float32], outside
     """``offset + outside * (1 - trust)`` of ``(H, W, 2)`` maps; overwrites ``outside`` and returns it."""
     _add_outside(offset, trust, outside)
     return outside
+
+
+def static_background(
+    moved: NDArray[np.uint8],
+    places: NDArray[np.float32],
+    alpha: NDArray[np.uint8],
+    background: NDArray[np.uint8],
+    left: int,
+    top: int,
+) -> None:
+    """Exchange the background that a warp has brought along for the one that belongs there, in place.
+
+    Of a photograph ``alpha * person + (1 - alpha) * background`` a warp by ``places`` brings ``(1 - alpha) * background`` of the
+    wrong place; where nothing moves nothing changes.
+
+    Args:
+        moved: ``(h, w, 3)`` the warped photograph.
+        places: ``(h, w, 2)`` where it was taken from; ``left`` and ``top`` are the coordinates of the first pixel.
+        alpha: ``(h, w)`` 255 on the person, in the photograph; at least 2 pixels high and wide.
+        background: ``(h, w, 3)`` what lies behind.
+        left: See ``places``.
+        top: See ``places``.
+    """
+    _steady(moved, places, alpha, background, left, top)
 
 
 def mark_jumps(places: NDArray[np.float32], limit_px: float) -> NDArray[np.float32] | None:

@@ -19,6 +19,7 @@ from espressivo.render.eye_looks import EyeLook, eye_looks
 from espressivo.render.eyes import draw_eye
 from espressivo.render.fitting import HeadFit, RigidMotion, fit_head
 from espressivo.render.imaging import CUBIC, blur, repeatable, sample
+from espressivo.render.matte import PersonMatte, person_matte
 from espressivo.render.mouth import MouthPalette, draw_mouth, mouth_palette
 from espressivo.render.rasterizer import mark_jumps, scale_colours
 from espressivo.render.shading import FoldMap, PortraitLight, fold_maps, fold_photograph, portrait_light
@@ -45,6 +46,7 @@ class FittedPortrait:
         image: ``(H, W, 3)`` uint8 RGB, the photograph and the size of the frames.
         fit: The head that lies on it.
         warp: Where it can move.
+        matte: What of it is the person, and what lies behind.
         eyes: Left and right eye.
         mouth: Colours of the inside of the mouth.
         light: The light that the photograph was taken in.
@@ -54,6 +56,7 @@ class FittedPortrait:
     image: Image
     fit: HeadFit
     warp: PhotoWarp
+    matte: PersonMatte
     eyes: tuple[EyeLook, EyeLook]
     mouth: MouthPalette
     light: PortraitLight
@@ -102,10 +105,12 @@ class PortraitRenderer:
         fit = fit_head(self.head, face)
         height, width = photograph.shape[:2]
         warp = plan_warp(fit, self._topology, width, height)
+        points = fit.project(fit.vertices(fit.own_expression))
         return FittedPortrait(
             image=photograph,
             fit=fit,
             warp=warp,
+            matte=person_matte(photograph, fit, self._topology, points, warp.region),
             eyes=eye_looks(photograph, fit),
             mouth=mouth_palette(photograph, fit, self._topology),
             light=portrait_light(photograph, fit, self._topology, warp.trust),
@@ -154,6 +159,7 @@ class PortraitRenderer:
         frame = portrait.image.copy()
         region = warp.region.slices
         moved = sample(folded, field.sample, CUBIC)
+        portrait.matte.steady(moved, field.sample)
         _soften_seams(moved, field.sample, fit.scale)
         scale_colours(moved, field.light)
         frame[region] = moved

@@ -36,7 +36,6 @@ OPEN_SOURCE_MOUTH = (0.03, 0.12)
 # Ears and hair do not lie deeper than this before the neck's pivot: a steeper drop would fold the picture when the head turns.
 PROXY_FLOOR, PROXY_BLUR, PROXY_RECEDE = 1.0, 0.9, 2.0
 PROXY_LOOKS = 3
-EDGE_SHARE = 0.85
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +51,6 @@ class PhotoWarp:
         trust: ``(V,)`` 0-1, how far the photograph shows this vertex.
         inner_lips: Vertices of the lips that a shut mouth hides.
         fade: Coarse map, 1 on the head, 0 where the background stays.
-        room: Coarse maps ``(h, w, 2)`` of the least and the greatest offset of what surrounds the face, pixels: beyond the
-            picture's edges there is nothing to bring in.
         proxy_depth: Coarse map of camera depth of the head and what surrounds it, pixels.
     """
 
@@ -66,7 +63,6 @@ class PhotoWarp:
     trust: Float
     inner_lips: NDArray[np.int32]
     fade: Float
-    room: tuple[Float, Float]
     proxy_depth: Float
 
     def field(self, fit: HeadFit, points: Float, motion: RigidMotion, relight: Float, mouth_opening: float) -> WarpField:
@@ -98,7 +94,7 @@ class PhotoWarp:
         value, weight = (resize(a, size, AREA) for a in (trusted, trust))
         rigid = np.zeros_like(value) if motion.is_rest else self._proxy_offset(motion)
         own = pull_push(value - rigid * weight[..., None], weight)
-        outer: Float = np.clip((rigid + own) * self.fade[..., None], *self.room)
+        outer: Float = (rigid + own) * self.fade[..., None]
         return outer
 
     def _proxy_offset(self, motion: RigidMotion) -> Float:
@@ -159,7 +155,6 @@ def plan_warp(fit: HeadFit, topology: HeadTopology, width: int, height: int) -> 
         trust=trust,
         inner_lips=inner_lips,
         fade=fade,
-        room=_room(coarse_grid, width, height),
         proxy_depth=depth,
     )
 
@@ -212,14 +207,6 @@ def _depth_around(points: Float, topology: HeadTopology, scale: float) -> Float:
     around = furthest[y, x]
     seen: Float = np.where(around > 1e8, EMPTY, around)
     return seen
-
-
-def _room(grid: Float, width: int, height: int) -> tuple[Float, Float]:
-    """How far each place may look for its colour: not beyond the picture, and never past its neighbours."""
-    cell = grid[0, 1, 0] - grid[0, 0, 0]  # half of the first cell, and what interpolation carries over from the second
-    to_start = np.maximum(grid - cell, 0)
-    to_end = np.maximum(np.array([width - 1, height - 1], np.float32) - grid - cell, 0)
-    return -np.float32(EDGE_SHARE) * to_start, np.float32(EDGE_SHARE) * to_end
 
 
 def _surroundings(

@@ -1,0 +1,77 @@
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from espressivo.face.head import expression_weights
+from espressivo.media.image import load_image
+from espressivo.render.rasterizer import static_background
+from espressivo.render.regions import Region
+from espressivo.render.renderer import prepare_portrait
+from espressivo.resources import example_path
+from espressivo.seeds import numpy_generator
+
+REST = expression_weights()
+
+
+@pytest.fixture(scope="module")
+def hopper(renderer):
+    return renderer.fit(prepare_portrait(load_image(example_path("grace_hopper.jpg")), 256))
+
+
+def placed(portrait, x, y):
+    region = portrait.warp.region
+    return portrait.matte.alpha[round(y) - region.top, round(x) - region.left]
+
+
+def test_the_face_is_the_person_and_the_upper_corners_are_not(hopper):
+    region, alpha = hopper.warp.region, hopper.matte.alpha
+    assert alpha.shape == (region.height, region.width)
+    assert all(placed(hopper, *mark) == 255 for mark in hopper.fit.landmarks[[1, 50, 280, 9, 152]])
+    assert max(alpha[0, 0], alpha[0, -1]) == 0
+
+
+def test_the_background_is_the_photograph_where_it_is_seen(hopper):
+    seen = hopper.matte.alpha == 0
+    assert seen.sum() > 1000
+    window = hopper.image[hopper.warp.region.slices]
+    assert np.abs(window.astype(int) - hopper.matte.background)[seen].max() == 0
+
+
+def test_a_turning_head_leaves_the_background_alone(renderer, hopper):
+    far = cv2.dilate(hopper.matte.alpha, np.ones((61, 61), np.uint8)) == 0
+    window = hopper.warp.region.slices
+    for rotation in ((0.0, 0.3, 0.0), (0.2, -0.2, 0.1)):
+        frame = renderer.frame(hopper, REST, np.array(rotation))
+        assert np.abs(frame[window].astype(int) - hopper.image[window])[far].max() == 0
+
+
+def test_the_matte_is_the_same_every_time(renderer, hopper):
+    cv2.setRNGSeed(77)
+    again = renderer.fit(hopper.image)
+    assert (again.matte.alpha == hopper.matte.alpha).all()
+    assert (again.matte.background == hopper.matte.background).all()
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 1000), st.floats(-9, 9), st.floats(-9, 9))
+def test_a_background_that_was_moved_is_put_back(seed, dx, dy):
+    rng = numpy_generator(seed, "background")
+    background = rng.integers(0, 256, (20, 24, 3), np.uint8)
+    moved = rng.integers(0, 256, (20, 24, 3), np.uint8)
+    places = Region(5, 7, 29, 27).grid() + np.array([dx, dy], np.float32)
+    person = moved.copy()
+    static_background(moved, places, np.zeros((20, 24), np.uint8), background, 5, 7)
+    assert (moved == background).all()
+    static_background(person, places, np.full((20, 24), 255, np.uint8), background, 5, 7)
+    assert (person != background).any()
+
+
+def test_where_nothing_moves_nothing_changes():
+    rng = numpy_generator(1, "background")
+    picture, background = (rng.integers(0, 256, (16, 16, 3), np.uint8) for _ in range(2))
+    alpha = rng.integers(1, 256, (16, 16), np.uint8)
+    still = picture.copy()
+    static_background(still, Region(0, 0, 16, 16).grid(), alpha, background, 0, 0)
+    assert (still == picture).all()
