@@ -20,7 +20,7 @@ from espressivo.music.score import ChordSpan, Control, KeyChange, Marker, Note, 
 from espressivo.music.settings import MusicSettings
 from espressivo.seeds import numpy_generator
 
-__all__ = ["MAX_MUSIC_S", "SectionTask", "SectionWriter", "assemble", "with_final_chord"]
+__all__ = ["MAX_MUSIC_S", "SectionTask", "SectionWriter", "assemble", "score_of", "with_final_chord"]
 
 MAX_MUSIC_S = 1800.0
 PIANO_PROGRAMS = range(6)
@@ -87,7 +87,7 @@ def assemble(
         notes += performer.play(drafts)
         pianos = sorted({of_role[role] for role, part in palette.parts.items() if part.program in PIANO_PROGRAMS})
         controls += performer.pedal(pianos, harmony.chords)
-    return _score(form, harmonies, parts, resolve_overlaps(notes), controls)
+    return score_of(form, harmonies, parts, resolve_overlaps(notes), controls)
 
 
 def _parts(palettes: list[Palette]) -> list[Part]:
@@ -118,9 +118,10 @@ def with_final_chord(drafts: list[DraftNote], section: FormSection, harmony: Sec
     return kept
 
 
-def _score(
+def score_of(
     form: Form, harmonies: tuple[SectionHarmony, ...], parts: list[Part], notes: tuple[Note, ...], controls: list[Control]
 ) -> Score:
+    """A form with its harmony and its played notes."""
     keys: list[KeyChange] = []
     chords: list[ChordSpan] = []
     for section, harmony in zip(form.sections, harmonies, strict=True):

@@ -13,7 +13,7 @@ from espressivo.music.score import Score
 from espressivo.music.settings import MusicSettings
 from espressivo.seeds import child_seed
 
-__all__ = ["compose_rules", "pad_and_percussion"]
+__all__ = ["RuleWriter", "compose_rules", "pad_and_percussion"]
 
 NUM_DENSITY_ROUNDS = 4
 LOWEST_BASS, LOWEST_DOUBLING = 28, 52
@@ -36,21 +36,33 @@ def compose_rules(plan: EmotionPlan, *, seed: int, settings: MusicSettings) -> S
     Raises:
         SettingError: ``setting.duration`` or ``setting.palette``.
     """
-    return assemble(plan, seed=seed, settings=settings, writer=_RuleWriter(seed))
+    return assemble(plan, seed=seed, settings=settings, writer=RuleWriter(ThemeBook(child_seed(seed, "themes"))))
 
 
-class _RuleWriter:
-    """Writes by rules; remembers themes and where the melody was."""
+class RuleWriter:
+    """Writes by rules; remembers themes and where the melody was.
 
-    def __init__(self, seed: int) -> None:
-        self._book = ThemeBook(child_seed(seed, "themes"))
-        self._before: int | None = None
+    Args:
+        book: The themes.
+        before: Last pitch of the melody before the first section.
+        after: First pitch of the melody after the section, where music that is there already follows.
+    """
+
+    def __init__(self, book: ThemeBook, before: int | None = None, after: int | None = None) -> None:
+        self._book = book
+        self._before = before
+        self._after = after
+
+    def lead(self, task: SectionTask) -> list[DraftNote]:
+        """The section's melody alone."""
+        melody = compose_melody(task.section, task.harmony, self._book, self._before, task.random, self._after)
+        self._before = melody[-1].pitch
+        return melody
 
     def write(self, task: SectionTask) -> list[DraftNote]:
         """Melody, layers, and an accompaniment that brings all onsets together to the density asked for."""
         section, harmony = task.section, task.harmony
-        melody = compose_melody(section, harmony, self._book, self._before, task.random)
-        self._before = melody[-1].pitch
+        melody = self.lead(task)
         lowest = min(note.pitch for note in melody)
         layers = melody + _fixed_layers(task, melody, lowest)
         ticks = {note.start_tick for note in layers}

@@ -14,7 +14,7 @@ from espressivo.music.curve import AttributeCurve, MusicMoment
 from espressivo.music.score import MAX_MICROSECONDS_PER_QUARTER, TICKS_PER_QUARTER, MetreChange, TempoChange
 from espressivo.music.settings import MusicSettings
 
-__all__ = ["Bar", "Form", "FormSection", "Phrase", "lay_out", "tempo_map"]
+__all__ = ["EIGHTH", "Bar", "Form", "FormSection", "Phrase", "lay_out", "phrases_of", "tempo_map"]
 
 EIGHTH = TICKS_PER_QUARTER // 2
 MIN_SECTION_S = 1.5
@@ -141,7 +141,7 @@ def lay_out(plan: EmotionPlan, settings: MusicSettings, random: np.random.Genera
         tempos += changes
         bars = _bars(lengths, tick, bar_times, curve)
         sections.append(
-            FormSection(index, main, moment, beat_eighths, bar_eighths, _phrases(bars, len(sections)), start_s, end_s)
+            FormSection(index, main, moment, beat_eighths, bar_eighths, phrases_of(bars, len(sections)), start_s, end_s)
         )
         tick = bars[-1].end_tick
     return Form(tuple(sections), tuple(_merged(tempos)), tuple(_metres(sections)), _inner_borders(groups))
@@ -308,7 +308,8 @@ def _phrase_groups(num_bars: int) -> list[list[int]]:
     return [list(range(int(start), int(start) + size)) for start, size in zip(starts[:-1], sizes, strict=True)]
 
 
-def _phrases(bars: list[Bar], section: int) -> tuple[Phrase, ...]:
+def phrases_of(bars: list[Bar], section: int) -> tuple[Phrase, ...]:
+    """Bars in phrases of four, lettered; ``section`` is the section's place in the piece."""
     groups = _phrase_groups(len(bars))
     phrases = []
     for index, group in enumerate(groups):

@@ -8,7 +8,7 @@ the theme's contour followed), which makes a repeated theme a variation that fit
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,11 +41,16 @@ class Theme:
 
 
 class ThemeBook:
-    """Themes by letter, the same throughout a piece: sections transform them instead of bringing new ones."""
+    """Themes by letter, the same throughout a piece: sections transform them instead of bringing new ones.
 
-    def __init__(self, seed: int) -> None:
+    Args:
+        seed: Of the themes that are invented.
+        given: Themes that are there already, by letter.
+    """
+
+    def __init__(self, seed: int, given: Mapping[str, Theme] | None = None) -> None:
         self._seed = seed
-        self._themes: dict[str, Theme] = {}
+        self._themes: dict[str, Theme] = dict(given or {})
 
     def theme(self, letter: str) -> Theme:
         """Theme of a letter."""
@@ -174,14 +179,19 @@ def _events(starts: list[tuple[int, float]], phrase: Phrase, section: FormSectio
 
 
 def compose_melody(
-    section: FormSection, harmony: SectionHarmony, book: ThemeBook, before: int | None, random: np.random.Generator
+    section: FormSection,
+    harmony: SectionHarmony,
+    book: ThemeBook,
+    before: int | None,
+    random: np.random.Generator,
+    after: int | None = None,
 ) -> list[DraftNote]:
-    """The melody of a section; ``before`` is the last pitch of the section before."""
+    """The melody of a section; ``before`` is the last pitch of the section before, ``after`` the first of what follows."""
     notes: list[DraftNote] = []
     for phrase in section.phrases:
         events = _rhythm(phrase, section, book.theme(phrase.material), random)
         line = _Line(phrase, harmony, events, random)
-        pitches = line.pitches(before)
+        pitches = line.pitches(before, after if phrase.closes_section else None)
         before = pitches[-1]
         notes += [
             DraftNote(event.start_tick, event.duration_ticks, pitch, "melody", 0.8 * event.strength)
@@ -217,7 +227,7 @@ class _Line:
         self._dissonance = moment.dissonance
         self._noise = random.normal(0.0, 0.18, (len(events), 128))
 
-    def pitches(self, before: int | None) -> list[int]:
+    def pitches(self, before: int | None, after: int | None = None) -> list[int]:
         """One pitch for every event."""
         candidates = [self._candidates(chord) for chord in self._chords]
         costs = [self._standing(0, pitch) + self._entry(before, pitch) for pitch in candidates[0]]
@@ -232,6 +242,8 @@ class _Line:
             ]
             costs = [cost + self._standing(index, new) for (cost, _), new in zip(step, candidates[index], strict=True)]
             links.append([place for _, place in step])
+        if after is not None:
+            costs = [cost + 0.15 * max(abs(pitch - after) - 2, 0) for cost, pitch in zip(costs, candidates[-1], strict=True)]
         best = min(range(len(costs)), key=costs.__getitem__)
         path = [best]
         for link in reversed(links):

@@ -118,8 +118,10 @@ def _unknown(word: str, reason: str) -> SettingError:
 # --- from symbols to the harmony of a piece ----------------------------------------------------------------------------
 
 
-def follow_progression(form: Form, settings: MusicSettings, random: np.random.Generator) -> tuple[SectionHarmony, ...]:
-    """The progression bar by bar, from its beginning in every section; the last bar rests on the home chord.
+def follow_progression(
+    form: Form, settings: MusicSettings, random: np.random.Generator, *, ends: bool = True
+) -> tuple[SectionHarmony, ...]:
+    """The progression bar by bar, from its beginning in every section; if the form ends, its last bar rests on the home chord.
 
     Home is the progression's first chord on the tonic, or its last chord where none is. Without a tonic asked for, each
     section takes the key that fits the chords best, in a mode near the section's own.
@@ -132,7 +134,7 @@ def follow_progression(form: Form, settings: MusicSettings, random: np.random.Ge
     harmonies = []
     for section, key in zip(form.sections, keys, strict=True):
         bars = [tuple(_in_key(symbol, key) for symbol in bar) for bar in progression]
-        is_last = section.index == len(form.sections) - 1
+        is_last = ends and section is form.sections[-1]
         harmonies.append(SectionHarmony(key, tuple(_spans(section, bars, key, is_last=is_last))))
     return tuple(harmonies)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -268,14 +268,17 @@ class Score:
 
     def key_at(self, tick: int) -> Key:
         """Key in force at a tick."""
-        return self.keys[max(bisect_right([change.tick for change in self.keys], tick) - 1, 0)].key
+        return self.keys[max(bisect_right(self.keys, tick, key=lambda change: change.tick) - 1, 0)].key
 
     def sounding_ends(self) -> tuple[int, ...]:
         """Where each note stops sounding: at its end, or where the pedal comes up or the same pitch is struck again."""
         pedals: dict[int, list[tuple[int, int]]] = {index: [] for index in range(len(self.parts))}
         for control in self.controls:
             if control.number == SUSTAIN_PEDAL:
-                pedals[control.part].append((control.tick, control.value))
+                moves = pedals[control.part]
+                is_down = bool(moves) and moves[-1][1] >= PEDAL_DOWN
+                if (control.value >= PEDAL_DOWN) != is_down:  # half-pedalling moves nothing
+                    moves.append((control.tick, control.value))
         struck: dict[tuple[int, int], int] = {}
         ends = []
         for note in reversed(self.notes):
@@ -286,14 +289,16 @@ class Score:
         return tuple(reversed(ends))
 
     def _released(self, pedal: list[tuple[int, int]], tick: int) -> int:
+        """Where a note that ends at ``tick`` is let go; ``pedal`` holds ticks at which the pedal goes down or up."""
         place = bisect_right(pedal, (tick, 127))
         if place == 0 or pedal[place - 1][1] < PEDAL_DOWN:
             return tick
-        return next((later for later, value in pedal[place:] if value < PEDAL_DOWN), self.end_tick)
+        return pedal[place][0] if place < len(pedal) else self.end_tick
 
     def notes_between(self, start_tick: int, end_tick: int) -> tuple[Note, ...]:
         """Notes that begin in ``[start_tick, end_tick)``."""
-        return tuple(note for note in self.notes if start_tick <= note.start_tick < end_tick)
+        first = bisect_left(self.notes, start_tick, key=lambda note: note.start_tick)
+        return self.notes[first : bisect_left(self.notes, end_tick, lo=first, key=lambda note: note.start_tick)]
 
     def to_midi_bytes(self) -> bytes:
         """Standard MIDI file with markers for sections, chords and keys and the mark of AI-generated content."""
