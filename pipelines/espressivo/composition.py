@@ -14,9 +14,14 @@ from espressivo.media.audio import save_wav
 from espressivo.media.clip import AudioClip
 from espressivo.media.midi import save_midi
 from espressivo.music.asked import AttributeRow
-from espressivo.music.candidates import Candidate, compose_best
+from espressivo.music.candidates import Candidate, Maker, Piece, compose_best
 from espressivo.music.compose import MusicSettings
+from espressivo.music.continuation import continue_piece, plan_as_heard
+from espressivo.music.infilling import bars_duration_s, fill_bars, plan_for_bars
+from espressivo.music.midi import load_score
+from espressivo.music.reexpression import natural_duration_s, reexpress
 from espressivo.music.score import Score
+from espressivo.music.soundfont import load_soundfont
 from espressivo.music.synthesis import synthesise
 from espressivo.progress import CancelToken, ProgressCallback, StageTimer
 from espressivo.provenance import Provenance, describe_run
@@ -72,23 +77,32 @@ class MusicPipelineOutput:
                 save_wav(self.audio, temporary[wav_path], metadata=self.provenance.metadata())
 
 
+OutputType = Literal["audio", "score"]
+
+
 class MusicOptions(TypedDict, total=False):
+    """Keyword arguments that all ways of making music take; explained at :meth:`MusicPipeline.__call__`."""
+
+    settings: MusicSettings | None
+    best_of: int
+    seed: int | None
+    generator: HasInitialSeed | None
+    output_type: OutputType
+    soundfont: Path | None
+    progress: ProgressCallback | None
+    cancel: CancelToken | None
+
+
+class ComposingOptions(MusicOptions, total=False):
     """Keyword arguments of :meth:`MusicPipeline.__call__`, for type checkers."""
 
     plan: EmotionPlan | Path | None
     intensity: float | None
     duration_s: float
-    settings: MusicSettings | None
-    best_of: int
-    seed: int | None
-    generator: HasInitialSeed | None
-    output_type: Literal["audio", "score"]
-    progress: ProgressCallback | None
-    cancel: CancelToken | None
 
 
 class MusicPipeline:
-    """Composes music for an emotion or a plan. One instance may serve several threads at once."""
+    """Composes music for an emotion or a plan, and works on given pieces. One instance may serve several threads at once."""
 
     @classmethod
     def from_pretrained(cls) -> Self:
@@ -97,12 +111,12 @@ class MusicPipeline:
 
     @overload
     def __call__(
-        self, emotion: Emotion | None = None, *, return_dict: Literal[True] = True, **options: Unpack[MusicOptions]
+        self, emotion: Emotion | None = None, *, return_dict: Literal[True] = True, **options: Unpack[ComposingOptions]
     ) -> MusicPipelineOutput: ...
 
     @overload
     def __call__(
-        self, emotion: Emotion | None = None, *, return_dict: Literal[False], **options: Unpack[MusicOptions]
+        self, emotion: Emotion | None = None, *, return_dict: Literal[False], **options: Unpack[ComposingOptions]
     ) -> tuple[Score, AudioClip | None]: ...
 
     def __call__(
@@ -112,14 +126,8 @@ class MusicPipeline:
         plan: EmotionPlan | Path | None = None,
         intensity: float | None = None,
         duration_s: float = 30.0,
-        settings: MusicSettings | None = None,
-        best_of: int = 1,
-        seed: int | None = None,
-        generator: HasInitialSeed | None = None,
-        output_type: Literal["audio", "score"] = "audio",
-        progress: ProgressCallback | None = None,
-        cancel: CancelToken | None = None,
         return_dict: bool = True,
+        **options: Unpack[MusicOptions],
     ) -> MusicPipelineOutput | tuple[Score, AudioClip | None]:
         """Compose a piece of exactly ``duration_s``.
 
@@ -128,45 +136,196 @@ class MusicPipeline:
             plan: A finished plan (or its file) instead of ``emotion``; the piece follows its segments.
             intensity: 0-1, with ``emotion`` as words.
             duration_s: Length in seconds, 1 to 1,800; default 30.
-            settings: Instruments, tonic, metre, chords, measured attributes and the like.
-            best_of: Compose so many pieces and keep the nearest to what was asked, 1 to 64.
-            seed: 0 or more; ``None`` draws one.
-            generator: A ``torch.Generator`` whose seed is used instead of ``seed``.
-            output_type: ``"audio"`` renders sound too, ``"score"`` only composes.
-            progress: Called with the stage.
-            cancel: Looked at between stages.
             return_dict: ``False`` gives ``(score, audio)``.
+            **options: ``settings`` (instruments, key, metre, chords, measured attributes and the like), ``best_of`` (compose so
+                many and keep the nearest to what was asked, 1 to 64), ``seed`` (drawn if not given), ``generator`` (a
+                ``torch.Generator`` whose seed is used instead), ``output_type`` (``"audio"`` renders sound too, ``"score"`` only
+                composes), ``soundfont`` (a General MIDI .sf2 file), ``progress`` and ``cancel``.
 
         Raises:
             InputError: Something given cannot be used.
             Cancelled: ``cancel`` was set.
         """
-        settings = settings or MusicSettings()
-        seed = resolve_seed(generator.initial_seed() if generator is not None else seed)
-        if output_type not in {"audio", "score"}:
-            raise SettingError("setting.output_type", f"output_type is {output_type!r}; accepted: audio, score")
-        if not MIN_DURATION_S <= duration_s <= MAX_DURATION_S:
-            raise SettingError(
-                "setting.duration", f"duration is {duration_s} s; accepted: {MIN_DURATION_S:g} to {MAX_DURATION_S:g} s"
-            )
-        timer = StageTimer(progress, cancel)
-        with timer.stage("think"):
+        run = _Run(options)
+        _check_duration(duration_s)
+        thought = run.think(emotion, plan, duration_s=duration_s, intensity=intensity)
+        result = run.finish(thought, None, {})
+        return result if return_dict else (result.score, result.audio)
+
+    def reexpress(
+        self,
+        given: Score | Path,
+        emotion: Emotion | None = None,
+        *,
+        plan: EmotionPlan | Path | None = None,
+        intensity: float | None = None,
+        duration_s: float | None = None,
+        **options: Unpack[MusicOptions],
+    ) -> MusicPipelineOutput:
+        """The same material in another emotion.
+
+        Its bars, rhythms and melodic contour stay; mode, tempo, register, loudness, articulation, timing and instruments change.
+
+        Args:
+            given: A score or a MIDI file.
+            emotion: As for composing.
+            plan: As for composing.
+            intensity: As for composing.
+            duration_s: Length; ``None`` lets the piece be played once at the tempo of the new emotion.
+            **options: As for composing.
+
+        Raises:
+            InputError: Something given cannot be used.
+            Cancelled: ``cancel`` was set.
+        """
+        run = _Run(options)
+        score = _loaded(given)
+        if duration_s is None:
+            rough = run.think(emotion, plan, duration_s=score.duration_s, intensity=intensity)
+            tempo_bpm = run.settings.tempo_bpm or rough.segments[0].music.tempo_bpm
+            duration_s = min(max(natural_duration_s(score, tempo_bpm), MIN_DURATION_S), MAX_DURATION_S)
+        _check_duration(duration_s)
+        thought = run.think(emotion, plan, duration_s=duration_s, intensity=intensity)
+
+        def make(plan: EmotionPlan, seed: int) -> Piece:
+            changed = reexpress(score, plan, seed=seed, settings=run.settings)
+            return Piece(changed, changed)
+
+        return run.finish(thought, make, {"given": score.to_midi_bytes()})
+
+    def continue_piece(
+        self,
+        given: Score | Path,
+        emotion: Emotion | None = None,
+        *,
+        plan: EmotionPlan | Path | None = None,
+        intensity: float | None = None,
+        duration_s: float = 16.0,
+        **options: Unpack[MusicOptions],
+    ) -> MusicPipelineOutput:
+        """The given piece, unchanged, and ``duration_s`` of new music that goes on from it.
+
+        Args:
+            given: A score or a MIDI file.
+            emotion: What the new part is to feel like; without it (and without a plan) the music goes on as it was.
+            plan: As for composing.
+            intensity: As for composing.
+            duration_s: Length of the new part.
+            **options: As for composing.
+
+        Raises:
+            InputError: Something given cannot be used.
+            Cancelled: ``cancel`` was set.
+        """
+        run = _Run(options)
+        score = _loaded(given)
+        _check_duration(duration_s)
+        if emotion is None and plan is None:
+            thought = plan_as_heard(score, duration_s)
+        else:
+            thought = run.think(emotion, plan, duration_s=duration_s, intensity=intensity)
+
+        def make(plan: EmotionPlan, seed: int) -> Piece:
+            sequel = continue_piece(score, seed=seed, settings=run.settings, plan=plan)
+            return Piece(sequel.score, sequel.tail)
+
+        return run.finish(thought, make, {"given": score.to_midi_bytes()})
+
+    def fill(
+        self,
+        given: Score | Path,
+        bars: tuple[int, int],
+        emotion: Emotion | None = None,
+        *,
+        plan: EmotionPlan | Path | None = None,
+        intensity: float | None = None,
+        **options: Unpack[MusicOptions],
+    ) -> MusicPipelineOutput:
+        """The given piece with some bars written anew.
+
+        Args:
+            given: A score or a MIDI file.
+            bars: First and last bar, counted from 1.
+            emotion: What the bars are to feel like; without it (and without a plan) they are like their neighbours.
+            plan: As for composing, on a clock that begins with the bars.
+            intensity: As for composing.
+            **options: As for composing.
+
+        Raises:
+            InputError: Something given cannot be used.
+            Cancelled: ``cancel`` was set.
+        """
+        run = _Run(options)
+        score = _loaded(given)
+        first, last = bars
+        duration_s = bars_duration_s(score, first, last)
+        if emotion is None and plan is None:
+            thought = plan_for_bars(score, first, last)
+        else:
+            thought = run.think(emotion, plan, duration_s=duration_s, intensity=intensity)
+        all_bars = score.bars()
+        start, end = all_bars[first - 1][0], all_bars[last - 1][1]
+
+        def make(plan: EmotionPlan, seed: int) -> Piece:
+            filled = fill_bars(score, first, last, seed=seed, settings=run.settings, plan=plan)
+            return Piece(filled, filled.excerpt(start, end))
+
+        return run.finish(thought, make, {"given": score.to_midi_bytes()})
+
+
+def _loaded(given: Score | Path) -> Score:
+    return load_score(given) if isinstance(given, Path) else given
+
+
+def _check_duration(duration_s: float) -> None:
+    if not MIN_DURATION_S <= duration_s <= MAX_DURATION_S:
+        raise SettingError(
+            "setting.duration", f"duration is {duration_s} s; accepted: {MIN_DURATION_S:g} to {MAX_DURATION_S:g} s"
+        )
+
+
+class _Run:
+    """One call: options that were checked, the clock of its stages, and what all ways of making music end with."""
+
+    def __init__(self, options: MusicOptions) -> None:
+        self.settings = options.get("settings") or MusicSettings()
+        generator = options.get("generator")
+        self.seed = resolve_seed(generator.initial_seed() if generator is not None else options.get("seed"))
+        self._output_type = options.get("output_type", "audio")
+        if self._output_type not in {"audio", "score"}:
+            raise SettingError("setting.output_type", f"output_type is {self._output_type!r}; accepted: audio, score")
+        self._soundfont = options.get("soundfont")
+        if self._soundfont is not None:
+            load_soundfont(self._soundfont)
+        self._best_of = options.get("best_of", 1)
+        self._cancel = options.get("cancel")
+        self._timer = StageTimer(options.get("progress"), self._cancel)
+
+    def think(
+        self, emotion: Emotion | None, plan: EmotionPlan | Path | None, *, duration_s: float, intensity: float | None
+    ) -> EmotionPlan:
+        """The plan given, or one for the emotion."""
+        with self._timer.stage("think"):
             asked = receive(emotion, plan, duration_s=duration_s, intensity=intensity)
-            thought = think(asked, seed=child_seed(seed, "plan"))
-        with timer.stage("compose"):
+            return think(asked, seed=child_seed(self.seed, "plan"))
+
+    def finish(self, plan: EmotionPlan, make: Maker | None, inputs: dict[str, bytes]) -> MusicPipelineOutput:
+        """Make the piece (``None``: compose it), play it, record how it came about."""
+        with self._timer.stage("compose"):
+            seed = child_seed(self.seed, "music")
             choice = compose_best(
-                thought, seed=child_seed(seed, "music"), settings=settings, num_candidates=best_of, cancel=cancel
+                plan, seed=seed, settings=self.settings, num_candidates=self._best_of, make=make, cancel=self._cancel
             )
         audio = None
-        if output_type == "audio":
-            with timer.stage("play"):
-                audio = synthesise(choice.score)
+        if self._output_type == "audio":
+            with self._timer.stage("play"):
+                audio = synthesise(choice.score, soundfont=self._soundfont)
         provenance = describe_run(
             kind="music",
-            seed=seed,
-            inputs={"plan": thought.to_json()},
-            settings=settings.model_dump(mode="json") | {"best_of": best_of},
+            seed=self.seed,
+            inputs={"plan": plan.to_json(), "soundfont": self._soundfont, **inputs},
+            settings=self.settings.model_dump(mode="json") | {"best_of": self._best_of},
         )
-        if not return_dict:
-            return choice.score, audio
-        return MusicPipelineOutput(thought, choice.score, audio, choice.rows, choice.candidates, seed, timer.seconds, provenance)
+        return MusicPipelineOutput(
+            plan, choice.score, audio, choice.rows, choice.candidates, self.seed, self._timer.seconds, provenance
+        )

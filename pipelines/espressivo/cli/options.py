@@ -28,6 +28,7 @@ __all__ = [
     "QuietOption",
     "SeedOption",
     "asked_emotion",
+    "asked_emotion_or_none",
     "read_text_file",
     "takes",
     "talk_settings",
@@ -138,6 +139,12 @@ def asked_emotion(
     if dialogue is not None:
         return Asked(EmotionRequest(dialogue=parse_dialogue(read_text_file(dialogue) or ""), **shared), None, intensity)
     return Asked(None, plan, intensity)
+
+
+@wraps(asked_emotion)
+def asked_emotion_or_none(**values: Any) -> Asked | None:  # noqa: ANN401 - the options of asked_emotion
+    """As :func:`asked_emotion`, for commands that also work without an emotion."""
+    return asked_emotion(**values) if any(value is not None for value in values.values()) else None
 
 
 def talk_settings(

@@ -6,6 +6,7 @@ For measured attributes (``MusicSettings.attributes``) the plan's own attributes
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,7 +23,7 @@ from espressivo.music.theory import MODE_STEPS
 from espressivo.progress import CancelToken
 from espressivo.seeds import child_seed, numpy_generator
 
-__all__ = ["MAX_CANDIDATES", "Candidate", "Choice", "compose_best"]
+__all__ = ["MAX_CANDIDATES", "Candidate", "Choice", "Maker", "Piece", "compose_best"]
 
 MAX_CANDIDATES: Final = 64
 KNOBS: Final = (
@@ -38,6 +39,17 @@ PLANS_SHARE: Final = 0.2
 STRAYING_COST: Final = 0.02
 """Of a unit of every knob, against an error of one tolerance: what was not asked for stays as the emotion wants it."""
 MODES_DARK_TO_BRIGHT: Final[tuple[Mode, ...]] = tuple(MODE_STEPS)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A score, and the stretch of it that is new and follows the plan (the score itself where all is new)."""
+
+    score: Score
+    new: Score
+
+
+Maker = Callable[[EmotionPlan, int], Piece]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +95,13 @@ class _Attempt:
 
 
 def compose_best(
-    plan: EmotionPlan, *, seed: int, settings: MusicSettings, num_candidates: int = 1, cancel: CancelToken | None = None
+    plan: EmotionPlan,
+    *,
+    seed: int,
+    settings: MusicSettings,
+    num_candidates: int = 1,
+    make: Maker | None = None,
+    cancel: CancelToken | None = None,
 ) -> Choice:
     """Compose ``num_candidates`` pieces (more where attributes are asked for by rank) and keep the nearest.
 
@@ -94,6 +112,7 @@ def compose_best(
         seed: 0 or more.
         settings: As for composing, with ``attributes``.
         num_candidates: 1 to 64.
+        make: Makes a piece from a plan and a seed; default composes one.
         cancel: Looked at before each candidate.
 
     Raises:
@@ -104,17 +123,25 @@ def compose_best(
         raise SettingError("setting.candidates", f"{num_candidates} candidates; accepted: 1 to {MAX_CANDIDATES}")
     if checked_attributes(settings.attributes):
         num_candidates = max(num_candidates, int(np.clip(MAX_SEARCH * SEARCHED_S / plan.duration_s, MIN_SEARCH, MAX_SEARCH)))
-    search = _Search(plan, seed, settings, cancel)
+    search = _Search(plan, seed, settings, make or _composer(settings), cancel)
     attempts = search.run(num_candidates)
     best = min(attempts, key=lambda attempt: attempt.cost)
     return Choice(best.score, best.rows, tuple(Candidate(i, a.distance, a is best) for i, a in enumerate(attempts)))
 
 
+def _composer(settings: MusicSettings) -> Maker:
+    def make(plan: EmotionPlan, seed: int) -> Piece:
+        score = compose(plan, seed=seed, settings=settings)
+        return Piece(score, score)
+
+    return make
+
+
 class _Search:
     """Composes candidates; where ranks are asked for, each generation begins where the best of all so far ended."""
 
-    def __init__(self, plan: EmotionPlan, seed: int, settings: MusicSettings, cancel: CancelToken | None) -> None:
-        self._plan, self._seed, self._settings, self._cancel = plan, seed, settings, cancel
+    def __init__(self, plan: EmotionPlan, seed: int, settings: MusicSettings, make: Maker, cancel: CancelToken | None) -> None:
+        self._plan, self._seed, self._settings, self._make, self._cancel = plan, seed, settings, make, cancel
         self._random = numpy_generator(seed, "candidates")
 
     def run(self, num_candidates: int) -> list[_Attempt]:
@@ -134,8 +161,8 @@ class _Search:
         if self._cancel is not None:
             self._cancel.raise_if_cancelled()
         seed = self._seed if index == 0 else child_seed(self._seed, "candidate", str(index))
-        score = compose(_bent(self._plan, knobs), seed=seed, settings=self._settings)
-        return _Attempt(knobs, score, compare(score, self._plan, self._settings))
+        piece = self._make(_bent(self._plan, knobs), seed)
+        return _Attempt(knobs, piece.score, compare(piece.new, self._plan, self._settings))
 
 
 def _bent(plan: EmotionPlan, knobs: NDArray[np.float64]) -> EmotionPlan:

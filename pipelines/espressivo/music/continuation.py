@@ -14,7 +14,7 @@ from espressivo.music.composer_rules import RuleWriter
 from espressivo.music.draft import DraftNote
 from espressivo.music.form import Form, FormSection, lay_out
 from espressivo.music.harmony import SectionHarmony, build_chord, harmonise
-from espressivo.music.hearing import Heard, hear, heard_plan
+from espressivo.music.hearing import HEARD, Heard, hear, heard_plan
 from espressivo.music.melody import Theme, ThemeBook
 from espressivo.music.performance import Performer, resolve_overlaps
 from espressivo.music.progression import follow_progression
@@ -25,7 +25,7 @@ from espressivo.music.theory import Chord
 from espressivo.resources import load_config
 from espressivo.seeds import child_seed, numpy_generator
 
-__all__ = ["Sequel", "continue_piece", "motifs_of", "settled"]
+__all__ = ["Sequel", "continue_piece", "motifs_of", "plan_as_heard", "settled"]
 
 LOOP_BARS: Final = 8
 TEXTURE_BARS: Final = 4
@@ -54,9 +54,9 @@ def continue_piece(
 ) -> Sequel:
     """Go on from the end of a piece, and end.
 
-    Without a plan the music goes on as it was: tempo, loudness, density and register are measured, the last chords are repeated,
-    the accompaniment is the given one over the new chords. A plan turns it to another emotion with the same motifs, tonic, metre
-    and instruments. In both cases the settings come first.
+    Without a plan (or with that of :func:`plan_as_heard`) the music goes on as it was: tempo, loudness, density and register are
+    measured, the last chords are repeated, the accompaniment is the given one over the new chords. A plan turns it to another
+    emotion with the same motifs, tonic, metre and instruments. In both cases the settings come first.
 
     Args:
         score: The given piece, e.g. ``Score.from_midi_bytes(data)``.
@@ -70,10 +70,9 @@ def continue_piece(
         SettingError: ``setting.duration``, ``setting.chords``.
     """
     heard = hear(score)
-    goes_on = plan is None
-    last = heard.last_full_bar()
-    first = max(last - LOOP_BARS + 1, 0)
-    plan = plan or heard_plan(heard, duration_s=duration_s, first_bar=first, last_bar=last)
+    plan = plan or _as_heard(heard, duration_s)
+    goes_on = plan.planner == HEARD
+    first, last = _last_bars(heard)
     if score.duration_s + plan.duration_s > MAX_MUSIC_S:
         total = score.duration_s + plan.duration_s
         raise SettingError("setting.duration", f"together {total:.0f} s; music is composed up to {MAX_MUSIC_S:.0f} s")
@@ -88,6 +87,25 @@ def continue_piece(
     if goes_on:
         tail = replace(tail, sections=(Section(0, tail.end_tick, LABEL),))
     return _joined(score, tail, plan)
+
+
+def plan_as_heard(score: Score, duration_s: float) -> EmotionPlan:
+    """The plan by which a piece goes on as it was.
+
+    Raises:
+        MidiInputError: ``midi.too_few_notes``.
+    """
+    return _as_heard(hear(score), duration_s)
+
+
+def _as_heard(heard: Heard, duration_s: float) -> EmotionPlan:
+    first, last = _last_bars(heard)
+    return heard_plan(heard, duration_s=duration_s, first_bar=first, last_bar=last)
+
+
+def _last_bars(heard: Heard) -> tuple[int, int]:
+    last = heard.last_full_bar()
+    return max(last - LOOP_BARS + 1, 0), last
 
 
 def settled(settings: MusicSettings, heard: Heard) -> MusicSettings:

@@ -21,15 +21,18 @@ from espressivo.music.palette import Palette
 from espressivo.music.score import TICKS_PER_QUARTER, Note, Part, Score, Section
 from espressivo.music.theory import MODE_BRIGHTNESS, MODE_STEPS, Chord, Key
 
-__all__ = ["EARLY_TICKS", "MIN_NOTES", "Heard", "best_chord", "hear", "heard_plan"]
+__all__ = ["EARLY_TICKS", "HEARD", "MIN_NOTES", "Heard", "best_chord", "hear", "heard_plan"]
 
 MIN_NOTES: Final = 4
 HEARD_CHORDS: Final = ("maj", "min", "dim", "7", "min7", "maj7", "sus4")
 TOGETHER_TICKS: Final = 45
+HEARD: Final = "heard"
+"""Planner of plans that were made by listening."""
 EARLY_TICKS: Final = 45
 """A performer's deviation: less than half a thirty-second."""
 BASS_BELOW: Final = 52
 Metre = Literal["2/4", "3/4", "4/4", "6/8"]
+NEARBY_TICKS: Final = 2 * TICKS_PER_QUARTER
 METRES: Final[tuple[Metre, ...]] = get_args(Metre)
 DECIDED: Final = 6.0
 """Height of a motif's places in a theme's ranking: above what metre and syncopation weigh."""
@@ -160,7 +163,10 @@ def best_chord(weights: np.ndarray[tuple[int], np.dtype[np.float64]], key: Key, 
 
 
 def _melody(score: Score) -> frozenset[int]:
-    """The part that says it leads, else the skyline: the highest note of each onset that no higher one still covers."""
+    """The part that says it leads, else the skyline: the highest note of each onset that no higher one still covers.
+
+    Of the skyline, what lies more than an octave below its highest note nearby is accompaniment heard through the melody's rests.
+    """
     leading = {index for index, part in enumerate(score.parts) if part.role == "melody"}
     notes = [(i, n) for i, n in enumerate(score.notes) if not score.parts[n.part].is_drum and (not leading or n.part in leading)]
     found: list[int] = []
@@ -175,7 +181,13 @@ def _melody(score: Score) -> frozenset[int]:
             onset = note.start_tick
         top = score.notes[found[-1]]
         covered_until, covered_by = top.end_tick, top.pitch
-    return frozenset(found)
+    if leading:
+        return frozenset(found)
+    ticks = np.array([score.notes[index].start_tick for index in found])
+    pitches = np.array([score.notes[index].pitch for index in found])
+    spans = zip(np.searchsorted(ticks, ticks - NEARBY_TICKS), np.searchsorted(ticks, ticks + NEARBY_TICKS, "right"), strict=True)
+    highest = [int(pitches[first:end].max()) for first, end in spans]
+    return frozenset(index for index, pitch, high in zip(found, pitches, highest, strict=True) if pitch >= high - 12)
 
 
 def _own_palette(score: Score, melody: frozenset[int]) -> Palette:
@@ -219,7 +231,7 @@ def heard_plan(heard: Heard, *, duration_s: float, first_bar: int, last_bar: int
         sets=("segments[0].music", "segments[0].vad"),
     )
     segment = EmotionSegment(start_s=0.0, end_s=duration_s, distribution={"neutral": 1.0}, vad=vad, intensity=0.5, music=music)
-    return EmotionPlan(steps=(step,), segments=(segment,), planner="heard")
+    return EmotionPlan(steps=(step,), segments=(segment,), planner=HEARD)
 
 
 def _heard_attributes(heard: Heard, section: Section) -> MusicAttributes:

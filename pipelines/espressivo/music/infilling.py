@@ -13,8 +13,8 @@ from espressivo.music.composer_rules import RuleWriter
 from espressivo.music.continuation import motifs_of, settled
 from espressivo.music.curve import AttributeCurve, MusicMoment
 from espressivo.music.form import EIGHTH, Bar, Form, FormSection, phrases_of
-from espressivo.music.harmony import SectionHarmony
-from espressivo.music.hearing import EARLY_TICKS, Heard, hear, heard_plan
+from espressivo.music.harmony import SectionHarmony, harmonise
+from espressivo.music.hearing import EARLY_TICKS, HEARD, Heard, hear, heard_plan
 from espressivo.music.melody import MAX_PLACES, ThemeBook
 from espressivo.music.performance import Performer, resolve_overlaps
 from espressivo.music.progression import follow_progression
@@ -24,7 +24,7 @@ from espressivo.music.texture import textured
 from espressivo.music.theory import Chord
 from espressivo.seeds import child_seed, numpy_generator
 
-__all__ = ["bars_duration_s", "fill_bars"]
+__all__ = ["bars_duration_s", "fill_bars", "plan_for_bars"]
 
 PERIODS: Final = (4, 8, 2, 1)
 """Bars after which harmony tends to return."""
@@ -53,9 +53,9 @@ def fill_bars(
 ) -> Score:
     """Write some bars anew so that they lead from what is before to what is after.
 
-    What the bars held is not looked at. Without a plan the new bars are like their neighbours: the accompaniment is theirs over
-    the chords that the piece's periods suggest (its own where the file names them), the melody uses their motifs. A plan gives
-    them another emotion; tempo and instruments stay.
+    What the bars held is not looked at. Without a plan (or with that of :func:`plan_for_bars`) the new bars are like their
+    neighbours: the accompaniment is theirs over the chords that the piece's periods suggest (its own where the file names them),
+    the melody uses their motifs. A plan gives the bars another emotion, on the same tonic; tempo and instruments stay.
 
     Args:
         score: The given piece; at least 4 notes outside the bars.
@@ -71,15 +71,15 @@ def fill_bars(
     """
     duration_s = bars_duration_s(score, first_bar, last_bar)
     gap = range(first_bar - 1, last_bar)
-    start, end = score.bars()[gap[0]][0], score.bars()[gap[-1]][1]
-    kept = tuple(note for note in score.notes if not start <= note.start_tick + EARLY_TICKS < end)
-    heard = hear(replace(score, notes=kept))
+    heard = _outside(score, gap)
+    kept = heard.score.notes
+    start, end = heard.bars[gap[0]][0], heard.bars[gap[-1]][1]
     near = _neighbours(heard, gap)
-    like_neighbours = plan is None
     plan = plan or heard_plan(heard, duration_s=duration_s, first_bar=near[0], last_bar=near[-1])
+    like_neighbours = plan.planner == HEARD
     settings = settled(settings, heard)
     section = _section(heard, gap, plan, settings, duration_s)
-    harmony = _harmony(heard, section, gap, settings, seed)
+    harmony = _harmony(heard, section, gap, settings, seed, like_neighbours=like_neighbours)
     before = [i for i in heard.melody if heard.score.notes[i].start_tick + EARLY_TICKS < start]
     after = [i for i in heard.melody if heard.score.notes[i].start_tick + EARLY_TICKS >= end]
     writer = RuleWriter(
@@ -98,7 +98,7 @@ def fill_bars(
     pedalled = sorted({control.part for control in score.controls if control.number == SUSTAIN_PEDAL})
     controls = _pedalled(score, performer.pedal(pedalled, harmony.chords), pedalled, start, end)
     chords = score.chords
-    if chords and settings.chords is not None:
+    if chords:
         chords = (*_chords_outside(chords, start, end), *harmony.chords)
     return replace(
         score,
@@ -106,6 +106,27 @@ def fill_bars(
         controls=controls,
         chords=tuple(sorted(chords, key=lambda span: span.start_tick)),
     )
+
+
+def plan_for_bars(score: Score, first_bar: int, last_bar: int) -> EmotionPlan:
+    """The plan by which bars become like their neighbours.
+
+    Raises:
+        MidiInputError: ``midi.too_few_notes``.
+        SettingError: ``setting.bars``.
+    """
+    duration_s = bars_duration_s(score, first_bar, last_bar)
+    gap = range(first_bar - 1, last_bar)
+    heard = _outside(score, gap)
+    near = _neighbours(heard, gap)
+    return heard_plan(heard, duration_s=duration_s, first_bar=near[0], last_bar=near[-1])
+
+
+def _outside(score: Score, gap: range) -> Heard:
+    """The piece as it sounds without the gap's notes."""
+    bars = score.bars()
+    start, end = bars[gap[0]][0], bars[gap[-1]][1]
+    return hear(replace(score, notes=tuple(n for n in score.notes if not start <= n.start_tick + EARLY_TICKS < end)))
 
 
 def _neighbours(heard: Heard, gap: range) -> list[int]:
@@ -137,11 +158,16 @@ def _section(heard: Heard, gap: range, plan: EmotionPlan, settings: MusicSetting
     return FormSection(0, segment, moment, 3 if compound else 2, most, phrases_of(bars, 0), 0.0, duration_s)
 
 
-def _harmony(heard: Heard, section: FormSection, gap: range, settings: MusicSettings, seed: int) -> SectionHarmony:
-    """The user's chords, those that the file names, or those of the bars a period before or after."""
+def _harmony(
+    heard: Heard, section: FormSection, gap: range, settings: MusicSettings, seed: int, *, like_neighbours: bool
+) -> SectionHarmony:
+    """The user's chords; the rules' for another emotion; those that the file names, or those of the bars a period away."""
+    form = Form((section, replace(section, index=1)), heard.score.tempos, heard.score.metres, ())
+    random = numpy_generator(seed, "harmony")
     if settings.chords is not None:
-        form = Form((section,), heard.score.tempos, heard.score.metres, ())
-        return follow_progression(form, settings, numpy_generator(seed, "harmony"), ends=False)[0]
+        return follow_progression(form, settings, random, ends=False)[0]
+    if not like_neighbours:
+        return harmonise(form, settings, random)[0]
     chords = heard.chords if heard.score.chords else _returning(heard, gap)
     spans = [ChordSpan(bar.start_tick, bar.end_tick, chords[index]) for bar, index in zip(section.bars, gap, strict=True)]
     return SectionHarmony(heard.key, tuple(spans))

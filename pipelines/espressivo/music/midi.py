@@ -9,13 +9,16 @@ import io
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import mido
 from mido.midifiles.meta import KeySignatureError
 
 from espressivo.errors import MidiInputError
+from espressivo.media.limits import MAX_MIDI_BYTES, MAX_MIDI_DURATION_S, MAX_MIDI_NOTES
 from espressivo.media.midi_scan import scan_midi
+from espressivo.media.source import read_bounded
 from espressivo.music.score import (
     AI_MARK,
     TICKS_PER_QUARTER,
@@ -35,13 +38,10 @@ from espressivo.music.theory import Chord, Key
 if TYPE_CHECKING:
     import pretty_midi
 
-__all__ = ["score_from_midi_bytes", "score_from_pretty_midi", "score_to_midi_bytes", "score_to_pretty_midi"]
+__all__ = ["load_score", "score_from_midi_bytes", "score_from_pretty_midi", "score_to_midi_bytes", "score_to_pretty_midi"]
 
 Value = TypeVar("Value")
 ScoreType = TypeVar("ScoreType", bound=Score)
-MAX_MIDI_BYTES = 4 * 1024 * 1024
-MAX_NOTES = 50_000
-MAX_DURATION_S = 1800.0
 DRUM_CHANNEL = 9
 MELODIC_CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
 VOLUME, PAN, EXPRESSION, SUSTAIN = 7, 10, 11, 64
@@ -189,7 +189,7 @@ class _Reading:
 
 
 def score_from_midi_bytes(data: bytes, score_class: type[ScoreType]) -> ScoreType:
-    """Read a MIDI file of at most 4 MB, 50,000 notes and 30 minutes.
+    """Read a MIDI file of at most 2 MB, 50,000 notes and 30 minutes.
 
     Files that :func:`score_to_midi_bytes` wrote come back as they were. Foreign files get one section, keep their tempi,
     metres and (major or minor) keys, and are brought to 480 ticks a quarter.
@@ -208,6 +208,15 @@ def score_from_midi_bytes(data: bytes, score_class: type[ScoreType]) -> ScoreTyp
             "midi.unreadable", f"not a readable MIDI file ({error.__class__.__name__}); export it again as a standard MIDI file"
         ) from error
     return _from_mido(file, score_class)
+
+
+def load_score(path: Path) -> Score:
+    """Read a score from a MIDI file; see :func:`score_from_midi_bytes`.
+
+    Raises:
+        MidiInputError: ``midi.missing``, ``midi.unreadable``, ``midi.not_a_file``, ``midi.empty``, or as for bytes.
+    """
+    return score_from_midi_bytes(read_bounded(path, MidiInputError, max_bytes=MAX_MIDI_BYTES), Score)
 
 
 def score_from_pretty_midi(midi: pretty_midi.PrettyMIDI, score_class: type[ScoreType]) -> ScoreType:
@@ -278,8 +287,8 @@ def _read_track(track: mido.MidiTrack, scale: float, reading: _Reading) -> None:
 
 
 def _guard_note_count(count: int) -> None:
-    if count > MAX_NOTES:
-        raise MidiInputError("midi.too_many_notes", f"MIDI file has over {MAX_NOTES} notes; give a shorter excerpt")
+    if count > MAX_MIDI_NOTES:
+        raise MidiInputError("midi.too_many_notes", f"MIDI file has over {MAX_MIDI_NOTES} notes; give a shorter excerpt")
 
 
 def _title_and_role(name: str, channel: int) -> tuple[str, str]:
@@ -359,9 +368,9 @@ def _assemble(reading: _Reading, score_class: type[ScoreType]) -> ScoreType:
         markers=tuple(sorted(reading.markers, key=lambda marker: marker.tick)),
         controls=tuple(sorted(reading.controls)),
     )
-    if score.duration_s > MAX_DURATION_S:
+    if score.duration_s > MAX_MIDI_DURATION_S:
         raise MidiInputError(
-            "midi.too_long", f"MIDI file lasts {score.duration_s:.0f} s; accepted: {MAX_DURATION_S:.0f} s at most"
+            "midi.too_long", f"MIDI file lasts {score.duration_s:.0f} s; accepted: {MAX_MIDI_DURATION_S:.0f} s at most"
         )
     return score
 

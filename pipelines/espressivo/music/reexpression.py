@@ -10,22 +10,18 @@ from collections import defaultdict
 
 import numpy as np
 
-from espressivo.emotion.plan import EmotionPlan, Mode
-from espressivo.errors import MidiInputError
+from espressivo.emotion.plan import EmotionPlan
 from espressivo.music.assembly import SectionTask, assemble
-from espressivo.music.attributes import NoteTable, estimate_tonic
 from espressivo.music.draft import DraftNote
 from espressivo.music.form import Bar, Form
 from espressivo.music.harmony import SectionHarmony
-from espressivo.music.score import ChordSpan, Note, Score
-from espressivo.music.settings import MusicSettings
+from espressivo.music.hearing import Heard, best_chord, hear
+from espressivo.music.score import TICKS_PER_QUARTER, ChordSpan, Note, Score
+from espressivo.music.settings import MusicSettings, asked_attributes
 from espressivo.music.theory import MODE_STEPS, Chord, Key
 
-__all__ = ["reexpress"]
+__all__ = ["natural_duration_s", "reexpress"]
 
-MIN_NOTES = 4
-CHORD_QUALITIES = ("maj", "min", "dim")
-METRES = ("2/4", "3/4", "4/4", "6/8")
 PITCH_LIMITS = (24, 103)
 BASS_BELOW = 48
 
@@ -43,21 +39,24 @@ def reexpress(score: Score, plan: EmotionPlan, *, seed: int, settings: MusicSett
         MidiInputError: ``midi.too_few_notes``.
         SettingError: As for composing.
     """
-    if len(score.notes) < MIN_NOTES:
-        raise MidiInputError("midi.too_few_notes", f"the music has {len(score.notes)} notes; at least {MIN_NOTES} are needed")
-    metre = f"{score.metres[0].numerator}/{score.metres[0].denominator}"
-    if settings.metre is None and metre in METRES:
-        settings = MusicSettings.model_validate(settings.model_dump() | {"metre": metre})
-    material = _Material(score)
+    heard = hear(score)
+    material = _Material(heard)
+    settings = settings.model_copy(update={"metre": settings.metre or heard.metre})
     return assemble(plan, seed=seed, settings=settings, writer=material, harmoniser=material.harmonise)
+
+
+def natural_duration_s(score: Score, tempo_bpm: float) -> float:
+    """How long a piece lasts at another tempo, from its first bar with notes to its last."""
+    sounding = [(start, end) for start, end in score.bars() if score.notes_between(start, end)]
+    return 60.0 * (sounding[-1][1] - sounding[0][0]) / (TICKS_PER_QUARTER * tempo_bpm)
 
 
 class _Material:
     """Bars of the given piece, and the key it is in."""
 
-    def __init__(self, score: Score) -> None:
-        tonic, major, minor = estimate_tonic(NoteTable.of_score(score))
-        self._key = Key(tonic, "major" if major >= minor else "minor")
+    def __init__(self, heard: Heard) -> None:
+        score = heard.score
+        self._key = heard.key
         self._bars: list[list[Note]] = []
         self._written = 0
         self._melody_parts = {index for index, part in enumerate(score.parts) if part.role == "melody"}
@@ -74,7 +73,7 @@ class _Material:
         index = 0
         for section in form.sections:
             tonic = settings.tonic if settings.tonic is not None else self._key.tonic
-            key = Key(tonic, settings.mode or section.segment.music.mode)
+            key = Key(tonic, asked_attributes(section.segment.music, settings).mode)
             spans = []
             for bar in section.bars:
                 pitches = [(self._mapped(note.pitch, key), note.duration_ticks) for note in self._bars[index % len(self._bars)]]
@@ -140,16 +139,10 @@ def _role(pitch: int, task: SectionTask, *, leads: bool) -> str:
 
 
 def _chord_of(pitches: list[tuple[int, int]], key: Key) -> Chord:
-    """The triad that covers most of the sounding time; the tonic triad for an empty bar."""
     weights = np.zeros(12)
     for pitch, duration in pitches:
         weights[pitch % 12] += duration
-    candidates = [Chord(root, quality, root) for root in range(12) for quality in CHORD_QUALITIES]
-    home: Mode = key.mode
-    tonic = Chord(key.tonic, "maj" if MODE_STEPS[home][2] == 4 else "min", key.tonic)
-    if not weights.any():
-        return tonic
-    return max(candidates, key=lambda chord: weights[list(chord.pitch_classes)].sum() + 0.01 * weights[chord.root])
+    return best_chord(weights, key, min(pitches)[0] % 12 if pitches else None)
 
 
 def _without_collisions(notes: list[DraftNote]) -> list[DraftNote]:

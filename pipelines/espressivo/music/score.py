@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from espressivo.errors import MidiInputError
 from espressivo.music.theory import Chord, Key
@@ -137,6 +137,9 @@ class Control:
     part: int
     number: int
     value: int
+
+
+Change = TypeVar("Change", TempoChange, MetreChange, KeyChange)
 
 
 @dataclass(frozen=True)
@@ -299,6 +302,41 @@ class Score:
         """Notes that begin in ``[start_tick, end_tick)``."""
         first = bisect_left(self.notes, start_tick, key=lambda note: note.start_tick)
         return self.notes[first : bisect_left(self.notes, end_tick, lo=first, key=lambda note: note.start_tick)]
+
+    def excerpt(self, start_tick: int, end_tick: int) -> Self:
+        """What begins between two ticks, as a score of its own; what lasts beyond the end is cut there.
+
+        Raises:
+            MidiInputError: ``midi.invalid_score`` for an empty stretch.
+        """
+
+        def within(tick: int) -> int:
+            return min(max(tick - start_tick, 0), end_tick - start_tick)
+
+        def in_force(changes: tuple[Change, ...]) -> tuple[Change, ...]:
+            latest = {within(change.tick): change for change in changes if change.tick < end_tick}
+            return tuple(replace(change, tick=tick) for tick, change in sorted(latest.items()))
+
+        notes = [
+            replace(note, start_tick=within(note.start_tick), duration_ticks=min(note.end_tick, end_tick) - note.start_tick)
+            for note in self.notes_between(start_tick, end_tick)
+        ]
+        pedal = {(c.part, c.number): c for c in self.controls if c.tick <= start_tick}
+        later = [c for c in self.controls if start_tick < c.tick <= end_tick]
+        chords = [c for c in self.chords if c.start_tick < end_tick and c.end_tick > start_tick]
+        sections = [s for s in self.sections if s.start_tick < end_tick and s.end_tick > start_tick]
+        return replace(
+            self,
+            notes=tuple(notes),
+            tempos=in_force(self.tempos),
+            metres=in_force(self.metres),
+            keys=in_force(self.keys),
+            chords=tuple(replace(c, start_tick=within(c.start_tick), end_tick=within(c.end_tick)) for c in chords),
+            sections=tuple(replace(s, start_tick=within(s.start_tick), end_tick=within(s.end_tick)) for s in sections),
+            markers=tuple(replace(m, tick=within(m.tick)) for m in self.markers if start_tick <= m.tick < end_tick),
+            controls=tuple(sorted(replace(c, tick=within(c.tick)) for c in [*pedal.values(), *later])),
+            end_tick=end_tick - start_tick,
+        )
 
     def to_midi_bytes(self) -> bytes:
         """Standard MIDI file with markers for sections, chords and keys and the mark of AI-generated content."""
