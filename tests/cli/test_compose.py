@@ -31,11 +31,11 @@ def compose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Compose:
 
 def test_constraints_are_kept_and_reported(compose: Compose) -> None:
     told = compose(
-        "-e", "sadness", "--duration", 12, "--chords", "Am F C E7", "--key", "A", "--metre", "3/4", "--register", "C4-C6",
+        "-e", "sadness", "--duration", 18, "--chords", "Am F C E7", "--key", "A", "--metre", "3/4", "--register", "C4-C6",
         "--dynamics", "mf", "--density", 2.5, "--style", "arpeggio", "--palette", "piano", "--best-of", 3, "--seed", 1,
     )  # fmt: skip
     score = load_score(Path("piece.mid"))
-    assert score.duration_s == pytest.approx(12.0, abs=1e-3)
+    assert score.duration_s == pytest.approx(18.0, abs=1e-3)
     assert [str(span.chord) for span in score.chords[:4]] == ["A:min", "F:maj", "C:maj", "E:7"]
     assert (score.metres[0].numerator, score.metres[0].denominator) == (3, 4)
     rows = {row["name"]: row for row in told["attributes"]}
