@@ -14,4 +14,4 @@ def test_figures_without_data():
     assert all(figure.source for figure in figures)
     skipped = [figure for figure in figures if figure.value is None]
     assert {figure.name.partition("_")[0] for figure in skipped} <= {"text.goemotions", "text.ekman", "text.emobank"}
-    assert as_report("emotion", figures)["figures"]
+    assert as_report("emotion", figures, "espressivo evaluate emotion")["figures"]

@@ -7,8 +7,8 @@ from typer.testing import CliRunner
 
 from espressivo.cli import app
 from espressivo.evaluation.charts import dot_plot
-from espressivo.evaluation.figures import Figure
-from espressivo.evaluation.report import write_report
+from espressivo.evaluation.figures import Figure, as_report
+from espressivo.evaluation.report import main, write_report
 
 FIGURES = [
     Figure("lips.closures_hit", 0.97, "", "higher", 0.9, (0.93, 1.0), {"energy rule <a>": 0.4}, "two takes | aligned"),
@@ -18,7 +18,7 @@ FIGURES = [
 
 
 def test_a_report_says_how_it_was_made_and_what_it_found(tmp_path):
-    write_report(tmp_path / "new", [("motion", FIGURES)], command="espressivo evaluate motion", machine="a box", version="1.2")
+    write_report(tmp_path / "new", [as_report("motion", FIGURES, "espressivo evaluate motion")])
     text = (tmp_path / "new" / "report.md").read_text()
     assert "`espressivo evaluate motion`" in text
     assert re.search(r"date: `\d{4}-\d\d-\d\d", text)
@@ -31,7 +31,7 @@ def test_a_report_says_how_it_was_made_and_what_it_found(tmp_path):
 
 
 def test_the_page_stands_alone_and_escapes_what_it_shows(tmp_path):
-    write_report(tmp_path, [("motion", FIGURES)], command="c", machine="m", version="v")
+    write_report(tmp_path, [as_report("motion", FIGURES, "c")])
     page = (tmp_path / "report.html").read_text()
     assert "energy rule &lt;a&gt;" in page
     outside = re.findall(r"(?:src|href)=['\"]?([^'\" >]+)", page)
@@ -46,6 +46,15 @@ def test_the_picture_shows_every_measured_figure_in_its_place():
     ours = [float(e.get("cx")) for e in picture.iter("{http://www.w3.org/2000/svg}circle") if e.get("r") == "4.5"][1:]
     baseline = [float(e.get("cx")) for e in picture.iter("{http://www.w3.org/2000/svg}circle") if e.get("r") == "3.5"][1:]
     assert baseline[0] < ours[0], "0.4 lies left of 0.97"
+
+
+def test_reports_of_several_runs_are_put_together(tmp_path):
+    for topic in ("face", "motion"):
+        (tmp_path / f"{topic}.json").write_text(json.dumps(as_report(topic, FIGURES, f"evaluate {topic}")))
+    main([str(tmp_path / "face.json"), str(tmp_path / "motion.json"), "-o", str(tmp_path / "results")])
+    text = (tmp_path / "results" / "report.md").read_text()
+    assert text.index("`evaluate face`") < text.index("`evaluate motion`")
+    assert (tmp_path / "results" / "motion.svg").is_file()
 
 
 def test_an_unknown_topic_is_refused(tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +28,7 @@ def evaluate(
     sheets: Annotated[Path | None, typer.Option("--sheets", help="Face: only write contact sheets there.")] = None,
 ) -> None:
     """Measure, beside baselines; exit status 1 when a figure misses its floor."""
-    from espressivo.evaluation.figures import as_report, machine, missed, rows
+    from espressivo.evaluation.figures import as_report, missed, rows
     from espressivo.evaluation.report import write_report
     from espressivo.media.atomic import write_bytes
 
@@ -49,13 +48,12 @@ def evaluate(
         figures = import_module(f"espressivo.evaluation.{name}").evaluate(folder, quick=quick, **options)
         print_table(name, ("figure", "value", "95 %", "floor", "", "baselines"), rows(figures))
         measured.append((name, figures))
+    flags = [" --quick" if quick else "", f" --soak {soak:g}" if soak else "", " --data FOLDER" if folder else ""]
+    reports = [as_report(name, figures, f"espressivo evaluate {name}{''.join(flags)}") for name, figures in measured]
     if output is not None:
-        values = [as_report(name, figures) for name, figures in measured]
-        write_bytes(output, (json.dumps(values if topic == "all" else values[0], indent=2) + "\n").encode())
+        write_bytes(output, (json.dumps(reports if topic == "all" else reports[0], indent=2) + "\n").encode())
     if report is not None:
-        flags = [" --quick" if quick else "", f" --soak {soak:g}" if soak else "", " --data FOLDER" if folder else ""]
-        command = f"espressivo evaluate {topic}{''.join(flags)}"
-        write_report(report, measured, command=command, machine=machine(), version=version("espressivo"))
+        write_report(report, reports)
     if any(missed(figures) for _, figures in measured):
         raise typer.Exit(1)
 

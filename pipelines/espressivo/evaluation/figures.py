@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 import platform
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, Literal
 
-__all__ = ["Figure", "as_report", "bootstrap_interval", "machine", "missed", "rows"]
+from espressivo.resources import home
+
+__all__ = ["Figure", "as_report", "bootstrap_interval", "missed", "rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +56,32 @@ def missed(figures: Sequence[Figure]) -> list[Figure]:
     return [figure for figure in figures if figure.met is False]
 
 
-def machine() -> str:
-    """What this runs on, in words."""
-    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-
-
-def as_report(topic: str, figures: Sequence[Figure]) -> dict[str, Any]:
-    """The figures with version and machine, as JSON values."""
+def as_report(topic: str, figures: Sequence[Figure], command: str) -> dict[str, Any]:
+    """The figures as JSON values, with what a reader needs to get them again: command, version, commit, machine, date."""
     return {
         "topic": topic,
+        "command": command,
         "version": version("espressivo"),
-        "machine": machine(),
+        **_commit(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "figures": [json.loads(json.dumps(_values(figure))) for figure in figures],
     }
+
+
+def _commit() -> dict[str, str]:
+    """The commit of the source tree; nothing where the package was installed without one."""
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],  # noqa: S607 - wherever git is
+            cwd=home(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        return {}
+    return {"commit": done.stdout.strip()} if done.returncode == 0 else {}
 
 
 def _values(figure: Figure) -> dict[str, Any]:

@@ -1,21 +1,24 @@
-"""The figures of a run as documents: Markdown for a repository, one HTML page for a reader, a picture for each topic."""
+"""The figures of runs as documents: Markdown for a repository, one HTML page for a reader, a picture for each topic.
+
+python -m espressivo.evaluation.report face.json motion.json -o docs/results    # what evaluate --json has written
+"""
 
 from __future__ import annotations
 
+import argparse
 import html
-import subprocess
-from collections.abc import Sequence
-from datetime import UTC, datetime
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from espressivo.evaluation.charts import dot_plot
 from espressivo.evaluation.figures import Figure, rows
 from espressivo.media.atomic import write_bytes
-from espressivo.resources import home
 
-__all__ = ["TopicReport", "write_report"]
+__all__ = ["main", "write_report"]
 
-TopicReport = tuple[str, Sequence[Figure]]
+FACTS = ("command", "version", "commit", "machine", "date")
 HEADER = ("figure", "value", "95 %", "floor", "", "baselines of the same run", "published, other protocol: not comparable")
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; }
@@ -27,15 +30,12 @@ td.missed { color: #c2412d; font-weight: 600; } td.met { color: #2a7d3f; } small
 """
 
 
-def write_report(folder: Path, reports: Sequence[TopicReport], *, command: str, machine: str, version: str) -> list[Path]:
+def write_report(folder: Path, reports: Sequence[Mapping[str, Any]]) -> list[Path]:
     """Write ``report.md``, ``report.html`` and ``TOPIC.svg`` for each topic.
 
     Args:
         folder: Where to; made if it does not exist.
-        reports: Topics with their figures, in the order to show.
-        command: What a reader runs to get the same figures.
-        machine: What it ran on.
-        version: Version of the package.
+        reports: What :func:`espressivo.evaluation.figures.as_report` gives, in the order to show.
 
     Returns:
         The files written.
@@ -43,31 +43,21 @@ def write_report(folder: Path, reports: Sequence[TopicReport], *, command: str, 
     Raises:
         EncodeError: One of :func:`espressivo.media.atomic.atomic_output`.
     """
-    facts = {"command": command, "machine": machine, "version": version, **_commit()}
-    facts["date"] = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    pictures = {topic: dot_plot(figures) for topic, figures in reports}
     folder.mkdir(parents=True, exist_ok=True)
-    written = {folder / f"{topic}.svg": picture for topic, picture in pictures.items()}
-    written[folder / "report.md"] = _markdown(reports, facts)
-    written[folder / "report.html"] = _page(reports, facts, pictures)
+    written = {folder / f"{report['topic']}.svg": dot_plot(_figures(report)) for report in reports}
+    written[folder / "report.md"] = _markdown(reports)
+    written[folder / "report.html"] = _page(reports)
     for path, text in written.items():
         write_bytes(path, text.encode())
     return list(written)
 
 
-def _commit() -> dict[str, str]:
-    """The commit of the source tree; nothing where the package was installed without one."""
-    try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty"],  # noqa: S607 - wherever git is
-            cwd=home(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except FileNotFoundError:
-        return {}
-    return {"commit": done.stdout.strip()} if done.returncode == 0 else {}
+def _figures(report: Mapping[str, Any]) -> list[Figure]:
+    return [Figure(**{**values, "interval": values["interval"] and tuple(values["interval"])}) for values in report["figures"]]
+
+
+def _facts(report: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(name, report[name]) for name in FACTS if name in report]
 
 
 def _cells(figure: Figure) -> tuple[str, ...]:
@@ -75,10 +65,16 @@ def _cells(figure: Figure) -> tuple[str, ...]:
     return (*rows([figure])[0], published)
 
 
-def _markdown(reports: Sequence[TopicReport], facts: dict[str, str]) -> str:
-    lines = ["# Measured", "", *[f"- {name}: `{value}`" for name, value in facts.items()]]
-    for topic, figures in reports:
-        lines += ["", f"## {topic}", "", f"![{topic}]({topic}.svg)", "", _row(HEADER), _row(["---"] * len(HEADER))]
+def _markdown(reports: Sequence[Mapping[str, Any]]) -> str:
+    lines = [
+        "# Measured",
+        "",
+        "Written by `python -m espressivo.evaluation.report` from what `espressivo evaluate --json` wrote.",
+    ]
+    for report in reports:
+        topic, figures = report["topic"], _figures(report)
+        lines += ["", f"## {topic}", "", *[f"- {name}: `{value}`" for name, value in _facts(report)]]
+        lines += ["", f"![{topic}]({topic}.svg)", "", _row(HEADER), _row(["---"] * len(HEADER))]
         lines += [_row([cell.replace("|", "\\|") for cell in _cells(figure)]) for figure in figures]
         lines += ["", "How each was measured:", "", *[f"- `{f.name}`: {f.source}" for f in figures if f.source]]
     return "\n".join(lines) + "\n"
@@ -88,13 +84,15 @@ def _row(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _page(reports: Sequence[TopicReport], facts: dict[str, str], pictures: dict[str, str]) -> str:
-    parts = [f"<li>{name}: <code>{html.escape(value)}</code></li>" for name, value in facts.items()]
-    body = f"<h1>Measured</h1><ul>{''.join(parts)}</ul>"
-    for topic, figures in reports:
+def _page(reports: Sequence[Mapping[str, Any]]) -> str:
+    body = "<h1>Measured</h1>"
+    for report in reports:
+        figures = _figures(report)
+        facts = "".join(f"<li>{name}: <code>{html.escape(value)}</code></li>" for name, value in _facts(report))
         table = "".join(_html_row(figure) for figure in figures)
         head = "".join(f"<th>{name}</th>" for name in HEADER)
-        body += f"<h2>{topic}</h2>{pictures[topic]}<div class=wide><table><tr>{head}</tr>{table}</table></div>"
+        body += f"<h2>{html.escape(report['topic'])}</h2><ul>{facts}</ul>{dot_plot(figures)}"
+        body += f"<div class=wide><table><tr>{head}</tr>{table}</table></div>"
     head = f"<meta charset=utf-8><meta name=viewport content='width=device-width'><title>Measured</title><style>{STYLE}</style>"
     return f"<!doctype html><html lang=en><head>{head}</head><body>{body}</body></html>\n"
 
@@ -106,3 +104,17 @@ def _html_row(figure: Figure) -> str:
         f"<td{f' class={verdict}' if index == 3 else ''}>{html.escape(cell)}</td>" for index, cell in enumerate(others)
     )
     return f"<tr><td>{html.escape(name)}<br><small>{html.escape(figure.source)}</small></td>{cells}</tr>"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", type=Path, nargs="+", help="JSON that evaluate --json wrote")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parsed = parser.parse_args(arguments)
+    read = [json.loads(path.read_text(encoding="utf-8")) for path in parsed.files]
+    write_report(parsed.output, [report for item in read for report in (item if isinstance(item, list) else [item])])
+
+
+if __name__ == "__main__":
+    main()
