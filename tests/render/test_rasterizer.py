@@ -55,5 +55,7 @@ def test_jumps_are_marked_on_both_sides():
 
 def test_colours_are_scaled_within_range():
     image = np.full((2, 2, 3), 200, np.uint8)
-    scale_colours(image, np.array([[1, 0.5], [2, 0]], np.float32))
+    scale_colours(image, np.array([[1, 0.5], [2, 0]], np.float32), np.array([1, 0.5, 0], np.float32))
     assert image[..., 0].tolist() == [[200, 100], [255, 0]]
+    assert image[..., 1].tolist() == [[200, 150], [255, 100]]
+    assert (image[..., 2] == 200).all()

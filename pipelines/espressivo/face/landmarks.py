@@ -23,6 +23,7 @@ from espressivo.errors import CheckpointError, ImageInputError, RenderError
 from espressivo.face.arkit import ARKIT_INDEX, ARKIT_NAMES
 from espressivo.face.landmark_groups import FACE_OVAL
 from espressivo.face.pose import rotation_angles
+from espressivo.face.visibility import face_visibility, refuse_unseen
 from espressivo.resources import checkpoint_folder
 
 __all__ = ["MAX_YAW_RAD", "MIN_CONFIDENCE", "MIN_FACE_PX", "FaceLandmarker", "FaceLandmarks", "find_single_face"]
@@ -166,8 +167,8 @@ def find_single_face(image: NDArray[np.uint8], *, face: Literal["only", "largest
         face: ``"only"`` refuses a picture with several faces, ``"largest"`` takes the largest of them.
 
     Raises:
-        ImageInputError: ``image.no_face``, ``image.many_faces``, ``image.face_too_small`` (hair line to chin below 64 px) or
-            ``image.face_turned`` (yaw beyond 35 degrees).
+        ImageInputError: ``image.no_face``, ``image.many_faces``, ``image.face_too_small`` (hair line to chin below 64 px),
+            ``image.face_turned`` (yaw beyond 35 degrees), ``image.blurred`` or ``image.face_covered``.
     """
     with FaceLandmarker(num_faces=MAX_FACES) as landmarker:
         faces = [found for found in landmarker.detect(image) if found.confidence >= MIN_CONFIDENCE]
@@ -192,6 +193,7 @@ def find_single_face(image: NDArray[np.uint8], *, face: Literal["only", "largest
             f"the head is turned by {abs(np.degrees(yaw_rad)):.0f} degrees; up to {np.degrees(MAX_YAW_RAD):.0f} can be "
             "animated, use a picture seen more from the front",
         )
+    refuse_unseen(face_visibility(image, chosen))
     return chosen
 
 

@@ -75,9 +75,9 @@ def _forehead_folds() -> list[Fold]:
     folds = []
     for rows, part in (((BROW_TOP, MID_FOREHEAD), 0.62), ((BROW_TOP, MID_FOREHEAD), 1.0), ((MID_FOREHEAD, HAIR_LINE), 0.38)):
         folds += [
-            Fold(_forehead(rows, part, 2, 8), {"browInnerUp": 0.75, "browOuterUp": 0.35}, 0.13, 0.075, 1),
-            Fold(_forehead(rows, part, 0, 4), {"browOuterUpRight": 0.9}, 0.09, 0.075, 1),
-            Fold(_forehead(rows, part, 6, 10), {"browOuterUpLeft": 0.9}, 0.09, 0.075, 1),
+            Fold(_forehead(rows, part, 2, 8), {"browInnerUp": 0.75, "browOuterUp": 0.35}, 0.15, 0.10, 1),
+            Fold(_forehead(rows, part, 0, 4), {"browOuterUpRight": 0.9}, 0.10, 0.10, 1),
+            Fold(_forehead(rows, part, 6, 10), {"browOuterUpLeft": 0.9}, 0.10, 0.10, 1),
         ]
     return folds
 
@@ -89,16 +89,16 @@ def _side_folds(side: str, lit: int, m: Mapping[str, int]) -> list[Fold]:
     corner = m["eye_corner"]
     return [
         # Between the brows.
-        Fold(((m["brow_inner_top"], 9, 0.42), (m["brow_inner"], 8, 0.5)), {f"browDown{side}": 0.9}, 0.17, 0.09),
+        Fold(((m["brow_inner_top"], 9, 0.42), (m["brow_inner"], 8, 0.5)), {f"browDown{side}": 0.9}, 0.2, 0.11),
         # From the wing of the nose past the corner of the mouth.
-        Fold((m["nose_wing"], m["fold_1"], *_beside_mouth(m)), smile, 0.10, 0.15, lit),
+        Fold((m["nose_wing"], m["fold_1"], *_beside_mouth(m)), smile, 0.15, 0.26, lit),
         # Crow's feet.
         *(
-            Fold(((corner, m["temple"], 0.22), (corner, end, part)), squint, 0.10, 0.05)
+            Fold(((corner, m["temple"], 0.22), (corner, end, part)), squint, 0.12, 0.055)
             for end, part in ((m["temple_up"], 0.62), (m["temple"], 0.72), (m["temple_down"], 0.72))
         ),
         # Below the eye.
-        Fold((m["under_1"], m["under_2"], m["under_3"], m["under_4"]), squint, 0.08, 0.09, 1),
+        Fold((m["under_1"], m["under_2"], m["under_3"], m["under_4"]), squint, 0.11, 0.11, 1),
         # Beside the root of the nose.
         Fold(((6, m["eye_inner"], 0.25), (197, m["nose_side"], 0.55)), {f"noseSneer{side}": 1.0}, 0.11, 0.06),
         # Down from the corner of the mouth.

@@ -157,15 +157,14 @@ def _normals(vertices: NDArray[np.float32], triangles: NDArray[np.int32], out: N
 
 
 @_compiled()
-def _scale(image: NDArray[np.uint8], factor: NDArray[np.float32]) -> None:
+def _scale(image: NDArray[np.uint8], factor: NDArray[np.float32], share: NDArray[np.float32]) -> None:
     for y in range(image.shape[0]):
         for x in range(image.shape[1]):
-            f = factor[y, x]
-            if f != np.float32(1.0):
+            change = factor[y, x] - np.float32(1.0)
+            if change != np.float32(0.0):
                 for k in range(3):
-                    image[y, x, k] = np.uint8(
-                        min(max(np.float32(image[y, x, k]) * f + np.float32(0.5), np.float32(0)), np.float32(255))
-                    )
+                    value = np.float32(image[y, x, k]) * (np.float32(1.0) + change * share[k]) + np.float32(0.5)
+                    image[y, x, k] = np.uint8(min(max(value, np.float32(0)), np.float32(255)))
 
 
 @_compiled()
@@ -324,6 +323,6 @@ def mark_jumps(places: NDArray[np.float32], limit_px: float) -> NDArray[np.float
     return mask if _mark_jumps(places, limit_px, mask) else None
 
 
-def scale_colours(image: NDArray[np.uint8], factor: NDArray[np.float32]) -> None:
-    """Multiply each pixel of ``(H, W, 3)`` by its factor ``(H, W)``, in place."""
-    _scale(image, factor)
+def scale_colours(image: NDArray[np.uint8], factor: NDArray[np.float32], share: NDArray[np.float32]) -> None:
+    """Multiply pixels ``(H, W, 3)`` by a factor ``(H, W)``, in place; each channel has its ``(3,)`` share in the change."""
+    _scale(image, factor, share)

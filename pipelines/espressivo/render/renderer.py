@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from espressivo.errors import ImageInputError
+from espressivo.face.arkit import ARKIT_NAMES
 from espressivo.face.head import MorphableHead
 from espressivo.face.landmarks import FaceLandmarks, find_single_face
 from espressivo.face.track import FacialActionTrack
+from espressivo.face.visibility import face_visibility
 from espressivo.progress import CancelToken
 from espressivo.render.eye_looks import EyeLook, eye_looks
 from espressivo.render.eyes import draw_eye
@@ -35,6 +37,7 @@ Image = NDArray[np.uint8]
 # An edge is where neighbouring pixels come from places this far apart (pixels; units of the head), softened by this much.
 SEAM_PX, SEAM = 2.5, 0.12
 SEAM_BLUR_PX, SEAM_BLUR = 0.8, 0.03
+OF_EYES = np.array([name.startswith("eye") for name in ARKIT_NAMES])
 FREE_TURN_RAD, MAX_TURN_RAD = 0.3, 0.42
 
 
@@ -47,7 +50,7 @@ class FittedPortrait:
         fit: The head that lies on it.
         warp: Where it can move.
         matte: What of it is the person, and what lies behind.
-        eyes: Left and right eye.
+        eyes: Left and right eye; none behind dark glasses, and then lids and gaze keep still.
         mouth: Colours of the inside of the mouth.
         light: The light that the photograph was taken in.
         folds: Wrinkles that expressions make.
@@ -57,7 +60,7 @@ class FittedPortrait:
     fit: HeadFit
     warp: PhotoWarp
     matte: PersonMatte
-    eyes: tuple[EyeLook, EyeLook]
+    eyes: tuple[EyeLook, ...]
     mouth: MouthPalette
     light: PortraitLight
     folds: tuple[FoldMap, ...]
@@ -91,8 +94,8 @@ class PortraitRenderer:
             face: ``"only"`` refuses a picture with several faces, ``"largest"`` takes the largest.
 
         Raises:
-            ImageInputError: ``image.shape``, ``image.no_face``, ``image.many_faces``, ``image.face_too_small`` or
-                ``image.face_turned``.
+            ImageInputError: ``image.shape``, ``image.no_face``, ``image.many_faces``, ``image.face_too_small``,
+                ``image.face_turned``, ``image.blurred`` or ``image.face_covered``.
         """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise ImageInputError(
@@ -111,7 +114,7 @@ class PortraitRenderer:
             fit=fit,
             warp=warp,
             matte=person_matte(photograph, fit, self._topology, points, warp.region),
-            eyes=eye_looks(photograph, fit),
+            eyes=eye_looks(photograph, fit) if face_visibility(photograph, face).shows_eyes else (),
             mouth=mouth_palette(photograph, fit, self._topology),
             light=portrait_light(photograph, fit, self._topology, warp.trust),
             folds=fold_maps(photograph, fit),
@@ -152,16 +155,18 @@ class PortraitRenderer:
 
     def _draw(self, portrait: FittedPortrait, weights: Float, motion: RigidMotion) -> Image:
         fit, warp = portrait.fit, portrait.warp
+        if not portrait.eyes:
+            weights = np.where(OF_EYES, np.float32(0), weights)
         points = fit.pose(weights, None if motion.is_rest else motion)
         opening = portrait.mouth.opening(fit, points)
         field = warp.field(fit, points, motion, portrait.light.change(self._topology, points), opening)
-        folded = fold_photograph(portrait.mouth.emptied(portrait.image, opening), portrait.folds, weights)
+        folded = fold_photograph(portrait.mouth.emptied(portrait.image, opening), portrait.folds, weights, portrait.light.tint)
         frame = portrait.image.copy()
         region = warp.region.slices
         moved = sample(folded, field.sample, CUBIC)
         portrait.matte.steady(moved, field.sample)
         _soften_seams(moved, field.sample, fit.scale)
-        scale_colours(moved, field.light)
+        scale_colours(moved, field.light, portrait.light.tint)
         frame[region] = moved
         size = frame.shape[:2]
         for side, look in enumerate(portrait.eyes):

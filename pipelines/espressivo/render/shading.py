@@ -32,6 +32,12 @@ SKY: Final = 0.10
 RELIGHT: Final = 0.75
 RELIGHT_RANGE: Final = (0.72, 1.25)
 DARKEST: Final = 0.35
+# How much more of a change the channels get that skin has less of. Light that has been
+# in the skin is red. Engineering.
+TINT: Final = 1.1
+TINT_RANGE: Final = (0.6, 1.4)
+# The flank of a fold that catches light: strength against the valley, distance and width against its half width.
+FLANK, FLANK_AT, FLANK_WIDTH = 0.26, 1.8, 1.7
 # A fold map is drawn at most at this many pixels per unit; it is smooth.
 FOLD_SCALE: Final = 40.0
 OWN_DETAIL: Final = 0.9
@@ -48,11 +54,13 @@ class PortraitLight:
     Attributes:
         ambient: Brightness without direction, part of the mean.
         direction: ``(3,)`` what a normal adds, x right, y up, z towards the viewer.
+        tint: ``(3,)`` share of each channel in a change of brightness: skin in the shade is not greyer but redder.
         at_rest: ``(V,)`` brightness in the photograph.
     """
 
     ambient: float
     direction: Float
+    tint: Float
     at_rest: Float
 
     def change(self, topology: HeadTopology, points: Float) -> Float:
@@ -96,7 +104,9 @@ def portrait_light(image: Image, fit: HeadFit, topology: HeadTopology, trust: Fl
     ridge = np.diag([0.0, 1, 1, 1]) * 0.02 * len(brightness)
     ambient, *direction = np.linalg.solve(design.T @ design + ridge, design.T @ np.clip(brightness, 0.3, 2.0))
     towards = np.array(direction, np.float32) + np.array([0, SKY, 0], np.float32)
-    return PortraitLight(float(ambient), towards, _brightness(float(ambient), towards, normals))
+    cheek = np.median(image[y, x][usable], axis=0)
+    tint = np.clip(1 - TINT * (cheek / max(float(cheek.mean()), 1.0) - 1), *TINT_RANGE).astype(np.float32)
+    return PortraitLight(float(ambient), towards, tint, _brightness(float(ambient), towards, normals))
 
 
 def _brightness(ambient: float, direction: Float, normals: Float) -> Float:
@@ -129,7 +139,9 @@ def _relief(image: Image, fit: HeadFit, fold: Fold, line: NDArray[np.floating], 
     d = (distance / (fold.width * fit.scale)).reshape(grid.shape[:2]).astype(np.float32)
     signed = d * side.reshape(d.shape).astype(np.float32)
     taper = (np.clip(np.sin(np.pi * along), 0, 1) ** 0.7).reshape(d.shape).astype(np.float32)
-    valley = -np.exp(-((signed + 0.3 * fold.lit_side) ** 2)) + 0.55 * np.exp(-(((signed - 1.5 * fold.lit_side) / 1.2) ** 2))
+    valley = -np.exp(-((signed + 0.3 * fold.lit_side) ** 2)) + FLANK * np.exp(
+        -(((signed - FLANK_AT * fold.lit_side) / FLANK_WIDTH) ** 2)
+    )
     near = np.exp(-((d / 2.2) ** 2))
     relief = resize((fold.depth * strength * valley * taper).astype(np.float32), (region.width, region.height), LINEAR)
     mask = resize((near * taper).astype(np.float32), (region.width, region.height), LINEAR)
@@ -152,7 +164,7 @@ def _age_factor(image: Image, fit: HeadFit) -> float:
     return YOUNG + (OLD - YOUNG) * amount
 
 
-def fold_photograph(image: Image, maps: tuple[FoldMap, ...], weights: Float) -> Image:
+def fold_photograph(image: Image, maps: tuple[FoldMap, ...], weights: Float, tint: Float) -> Image:
     """The photograph with its folds as deep as ``(52,)`` weights ask; the photograph itself where none is."""
     active = [(folded, depth) for folded in maps if (depth := folded.depth(weights)) > 0.01]
     if not active:
@@ -160,6 +172,6 @@ def fold_photograph(image: Image, maps: tuple[FoldMap, ...], weights: Float) -> 
     out = image.copy()
     for folded, depth in active:
         window = np.ascontiguousarray(out[folded.region.slices])
-        scale_colours(window, 1 + np.float32(depth) * folded.relief)
+        scale_colours(window, 1 + np.float32(depth) * folded.relief, tint)
         out[folded.region.slices] = window
     return out

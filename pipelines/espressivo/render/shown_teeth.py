@@ -28,6 +28,7 @@ EDGE_BRIGHTNESS = 0.62
 SHORTEST = 0.22
 # Units of the head: lips' edge belongs to the lips; crowns go on under the upper lip, then comes gum.
 LIP_EDGE = 0.05
+LIT = 0.8
 CROWN = (0.75, 0.95)
 FRONT = 0.6
 
@@ -144,6 +145,8 @@ def _continued_upwards(
     above = (top - y) / np.float32(scale)
     into_gum = (smoothstep((bottom - y) / np.float32(scale), *CROWN) * smoothstep(above, 0.0, 0.15))[..., None]
     colour = sample(window, place, LINEAR) * (1 - into_gum) + gum * into_gum
+    lit = np.flatnonzero(sure.any(axis=0) & (np.where(sure, window.mean(axis=-1), 0).max(axis=0) > LIT * window[sure].mean()))
+    columns = lit if len(lit) else columns  # the dark corners do not go on
     between = smoothstep(x[0], columns[0] - 1.0, columns[0] + 1.0) * (1 - smoothstep(x[0], columns[-1] - 1.0, columns[-1] + 1.0))
     alpha = np.maximum(shown, smoothstep(above, -0.1, 0.0) * between)
     return colour.astype(np.float32), alpha.astype(np.float32)
