@@ -5,10 +5,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Final, Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from espressivo.emotion.musical import linear_attributes
 from espressivo.emotion.plan import VAD, EmotionPlan, EmotionSegment, MusicAttributes, PlanStep
@@ -141,7 +142,7 @@ def _bar_chord(score: Score, start: int, end: int, key: Key) -> Chord:
     return best_chord(weights, key, None if lowest is None else lowest[0] % 12)
 
 
-def best_chord(weights: np.ndarray[tuple[int], np.dtype[np.float64]], key: Key, bass: int | None) -> Chord:
+def best_chord(weights: NDArray[np.float64], key: Key, bass: int | None) -> Chord:
     """The chord that covers most of ``(12,)`` sounding times by pitch class; the tonic triad for silence.
 
     What sounds outside the chord counts against it, so that a seventh is heard only where it sounds; a root in the bass and on a
@@ -150,16 +151,19 @@ def best_chord(weights: np.ndarray[tuple[int], np.dtype[np.float64]], key: Key, 
     if not weights.any():
         return Chord(key.tonic, "maj" if MODE_STEPS[key.mode][2] == 4 else "min", key.tonic)
     shares = weights / weights.sum()
+    chords, tones = _known_chords()
+    missing = (tones & (shares < 0.03)).sum(axis=1)
+    at_home = ~(tones & ~np.isin(np.arange(12), key.pitch_classes)).any(axis=1)
+    on_bass = np.array([chord.root == bass for chord in chords])
+    fit = tones @ shares - 0.1 * missing - 0.04 * tones.sum(axis=1) + 0.12 * on_bass + 0.04 * at_home
+    return chords[int(np.argmax(fit))]
 
-    def fit(chord: Chord) -> float:
-        tones = set(chord.pitch_classes)
-        sounding = sum(shares[tone] for tone in tones)
-        missing = sum(shares[tone] < 0.03 for tone in tones)
-        at_bass = 0.12 if chord.root == bass else 0.0
-        at_home = 0.04 if tones <= set(key.pitch_classes) else 0.0
-        return float(sounding - 0.1 * missing - 0.04 * len(tones) + at_bass + at_home)
 
-    return max((Chord(root, quality, root) for root in range(12) for quality in HEARD_CHORDS), key=fit)
+@cache
+def _known_chords() -> tuple[tuple[Chord, ...], NDArray[np.bool_]]:
+    """Chords that can be heard and ``(C, 12)`` whether each has a pitch class."""
+    chords = tuple(Chord(root, quality, root) for root in range(12) for quality in HEARD_CHORDS)
+    return chords, np.array([[tone in chord.pitch_classes for tone in range(12)] for chord in chords])
 
 
 def _melody(score: Score) -> frozenset[int]:

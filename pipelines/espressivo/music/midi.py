@@ -188,7 +188,7 @@ class _Reading:
     marked_end: int | None = None
 
 
-def score_from_midi_bytes(data: bytes, score_class: type[ScoreType]) -> ScoreType:
+def score_from_midi_bytes(data: bytes, score_class: type[ScoreType], *, name: str = "MIDI file") -> ScoreType:
     """Read a MIDI file of at most 2 MB, 50,000 notes and 30 minutes.
 
     Files that :func:`score_to_midi_bytes` wrote come back as they were. Foreign files get one section, keep their tempi,
@@ -200,7 +200,7 @@ def score_from_midi_bytes(data: bytes, score_class: type[ScoreType]) -> ScoreTyp
     """
     if len(data) > MAX_MIDI_BYTES:
         raise MidiInputError("midi.too_large", f"MIDI file of {len(data)} bytes; accepted: {MAX_MIDI_BYTES} at most")
-    scan_midi(data, "MIDI file")
+    scan_midi(data, name)
     try:
         file = mido.MidiFile(file=io.BytesIO(data), charset=LATIN_1, clip=True)
     except (OSError, EOFError, ValueError, IndexError, KeyError, TypeError, AttributeError, KeySignatureError) as error:
@@ -216,7 +216,7 @@ def load_score(path: Path) -> Score:
     Raises:
         MidiInputError: ``midi.missing``, ``midi.unreadable``, ``midi.not_a_file``, ``midi.empty``, or as for bytes.
     """
-    return score_from_midi_bytes(read_bounded(path, MidiInputError, max_bytes=MAX_MIDI_BYTES), Score)
+    return score_from_midi_bytes(read_bounded(path, MidiInputError, max_bytes=MAX_MIDI_BYTES), Score, name=path.name)
 
 
 def score_from_pretty_midi(midi: pretty_midi.PrettyMIDI, score_class: type[ScoreType]) -> ScoreType:
@@ -276,6 +276,8 @@ def _read_track(track: mido.MidiTrack, scale: float, reading: _Reading) -> None:
             start, velocity = sounding[message.channel, message.note].pop(0)
             notes[message.channel].append((start, message.note, tick, velocity))
             _guard_note_count(len(reading.notes) + len(notes[message.channel]))
+    for (channel, pitch), struck in sounding.items():  # never let go: held to the end of the track
+        notes[channel] += [(start, pitch, max(reading.end_tick, start + 1), velocity) for start, velocity in struck]
     declared = programs.keys() | notes.keys()
     for channel in sorted(declared):
         index = len(reading.parts)
