@@ -7,6 +7,7 @@ sidecar. It holds digests instead of names and paths, and no words of the user u
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -20,12 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
-from espressivo.errors import FileInputError
+from espressivo.errors import FileInputError, VideoInputError
 from espressivo.media.atomic import write_bytes
 from espressivo.media.credentials import read_credentials
 from espressivo.media.limits import MAX_SIDECAR_BYTES
 from espressivo.media.metadata import read_metadata
 from espressivo.media.source import read_bounded
+from espressivo.media.video_reader import read_frames
+from espressivo.media.watermark import read_watermark
 from espressivo.resources import checkpoint_folder
 
 __all__ = ["ConsentBasis", "Provenance", "VerifyReport", "describe_run", "digest", "tool_version", "verify_file"]
@@ -35,6 +38,8 @@ Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 InputContent = str | bytes | Path | NDArray[Any] | None
 BLOCK: Final = 1024 * 1024
+# Frames of a video that are searched for the invisible mark: two seconds.
+MARKED_FRAMES: Final = 50
 SIDECAR_SUFFIX: Final = ".provenance.json"
 # IPTC NewsCodes "digitalsourcetype": the terms that C2PA and platforms look for.
 SOURCE_TYPE_SCHEME: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
@@ -110,6 +115,12 @@ class Provenance(BaseModel):
             message = f"settings hold a local path ({found[0][:20]!r}...); record a digest instead"
             raise ValueError(message)
         return self
+
+    @property
+    def mark(self) -> int:
+        """32 bits for an invisible mark, the same for a talking head and the scene it is part of."""
+        inputs = json.dumps(self.inputs, sort_keys=True)
+        return int(digest(f"{self.tool_version}/{self.seed}/{inputs}")[:8], 16)
 
     def metadata(self) -> dict[str, str]:
         """Text fields to embed in a file: for people, for machines, and the whole record without timings."""
@@ -196,6 +207,7 @@ class VerifyReport(BaseModel):
         comment: The disclosure for people, as embedded.
         digital_source_type: The disclosure for machines, as embedded.
         sidecar: Whether a sidecar lists the file, and with which digest.
+        watermark: Number in the pictures of a video as 8 hexadecimal digits, where they carry the invisible mark.
         credentials: What a signed C2PA statement is worth, where there is one and ``espressivo[c2pa]`` is installed.
         problems: What contradicts itself.
     """
@@ -210,6 +222,7 @@ class VerifyReport(BaseModel):
     comment: str | None
     digital_source_type: str | None
     sidecar: Literal["none", "matches", "differs"]
+    watermark: str | None
     credentials: str | None
     problems: tuple[str, ...]
 
@@ -226,6 +239,8 @@ class VerifyReport(BaseModel):
             lines += _described(self.provenance)
         if self.sidecar != "none":
             lines.append(f"Sidecar: its digest {self.sidecar}{'' if self.sidecar == 'matches' else '; the file was changed'}")
+        if self.watermark:
+            lines.append(f"Invisible mark in the pictures: {self.watermark}")
         lines += [f"Problem: {problem}" for problem in self.problems]
         if self.credentials:
             lines.append(f"Content credentials (C2PA): {self.credentials}")
@@ -254,21 +269,34 @@ def verify_file(path: Path) -> VerifyReport:
     source_type = metadata.fields.get("digital_source_type")
     if record is not None and metadata.kind == "json":
         comment, source_type = record.disclosure, record.digital_source_type
-    marked = (
-        record is not None or (comment or "").startswith("AI-generated") or (source_type or "").startswith(SOURCE_TYPE_SCHEME)
-    )
+    watermark = _watermark(path) if metadata.kind == "video" else None
+    told = record or beside
+    if watermark is not None and told is not None and watermark != f"{told.mark:08x}":
+        problems.append("the invisible mark in the pictures belongs to another record")
+    says_so = (comment or "").startswith("AI-generated") or (source_type or "").startswith(SOURCE_TYPE_SCHEME)
+    marked = says_so or record is not None or watermark is not None
     return VerifyReport(
         file=path.name,
         kind=metadata.kind,
         sha256=sha256,
         found=marked or sidecar == "matches",
-        provenance=record or beside,
+        provenance=told,
         comment=comment,
         digital_source_type=source_type,
         sidecar=sidecar,
+        watermark=watermark,
         credentials=_credentials(path) if metadata.kind in {"video", "sound", "picture"} else None,
         problems=tuple(problems),
     )
+
+
+def _watermark(path: Path) -> str | None:
+    """The invisible mark of a video; pictures that cannot be decoded carry none."""
+    try:
+        mark = read_watermark(itertools.islice(read_frames(path), MARKED_FRAMES))
+    except VideoInputError:
+        return None
+    return None if mark is None else f"{mark:08x}"
 
 
 def _credentials(path: Path) -> str | None:

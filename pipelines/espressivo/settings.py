@@ -48,6 +48,7 @@ class TalkSettings(BaseModel):
         gaze: Gain of gaze shifts.
         blinks: Gain of the blink rate.
         label: Say in a corner of the picture that it is AI-generated.
+        watermark: Mark the pictures invisibly; see :mod:`espressivo.media.watermark`.
         consent: On what basis the portrait is used; recorded in the provenance.
         motion: Motion backend.
     """
@@ -64,6 +65,7 @@ class TalkSettings(BaseModel):
     gaze: Scale = 1.0
     blinks: Scale = 1.0
     label: bool = False
+    watermark: bool = False
     consent: ConsentBasis | None = None
     motion: Literal["procedural"] = "procedural"
 

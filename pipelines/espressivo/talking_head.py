@@ -22,6 +22,7 @@ from espressivo.media.clip import AudioClip
 from espressivo.media.image import load_image
 from espressivo.media.label import labelled
 from espressivo.media.video import encode_video
+from espressivo.media.watermark import watermarked
 from espressivo.motion.procedural import ProceduralMotion
 from espressivo.progress import CancelToken, ProgressCallback, StageTimer
 from espressivo.provenance import Provenance, describe_run
@@ -216,6 +217,8 @@ class TalkingHeadPipeline:
         drawn = self.renderer.frames(fitted, performed, cancel=cancel)
         if settings.label:
             drawn = labelled(drawn)
+        if settings.watermark:
+            drawn = watermarked(drawn, provenance.mark)
         if output_type == "frames":
             frames = drawn
         elif output_type == "mp4":

@@ -10,7 +10,8 @@ from espressivo.errors import AudioInputError, Cancelled, EmotionInputError, Ima
 from espressivo.face.arkit import ARKIT_NAMES
 from espressivo.face.track import num_frames
 from espressivo.media.clip import AudioClip
-from espressivo.media.video import probe_video
+from espressivo.media.video import encode_video, probe_video
+from espressivo.media.video_reader import read_frames
 from espressivo.provenance import verify_file
 from espressivo.settings import TalkSettings
 
@@ -170,3 +171,18 @@ def test_bad_input_is_named(talking_head: TalkingHeadPipeline, small_portrait, s
     with pytest.raises(TrackError):
         talk(track=track, emotion=None)
     assert list(tmp_path.iterdir()) == [silent_path]
+
+
+def test_the_invisible_mark_is_that_of_the_record_even_without_metadata(talking_head, small_portrait, short_speech, tmp_path):
+    path, bare = tmp_path / "talk.mp4", tmp_path / "bare.mp4"
+    settings = TalkSettings(watermark=True)
+    result = talking_head(small_portrait, short_speech, "joy", seed=1, settings=settings, output_path=path)
+    told = verify_file(path)
+    assert told.watermark == f"{result.provenance.mark:08x}"
+    assert told.problems == ()
+    encode_video(bare, read_frames(path), fps=Fraction(25), crf=23)
+    told = verify_file(bare)
+    assert (told.found, told.provenance, told.watermark) == (True, None, f"{result.provenance.mark:08x}")
+    stranger = result.provenance.model_copy(update={"seed": 2})
+    encode_video(bare, read_frames(path), fps=Fraction(25), metadata=stranger.metadata())
+    assert "belongs to another record" in verify_file(bare).problems[0]

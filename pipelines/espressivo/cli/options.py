@@ -162,6 +162,9 @@ def talk_settings(
     label: Annotated[
         bool, typer.Option("--label", help="Say in a corner that it is AI-generated.", rich_help_panel=FACE)
     ] = False,
+    watermark: Annotated[
+        bool, typer.Option("--watermark", help="Mark the pictures invisibly; `verify` finds it.", rich_help_panel=FACE)
+    ] = False,
     consent: Annotated[
         str | None,
         typer.Option(
@@ -186,6 +189,7 @@ def talk_settings(
             "gaze": gaze,
             "blinks": blinks,
             "label": label,
+            "watermark": watermark,
             "consent": consent,
         },
     )

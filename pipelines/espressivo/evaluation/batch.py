@@ -11,6 +11,7 @@ from espressivo.evaluation.batch_soak import soak
 from espressivo.evaluation.batch_trust import measure_engines, measure_poison, measure_resuming
 from espressivo.evaluation.figures import Figure
 from espressivo.evaluation.fuzzing import fuzz_readers
+from espressivo.evaluation.watermark import measure_watermark
 
 __all__ = ["evaluate"]
 
@@ -20,14 +21,13 @@ SHOWN = 5
 
 
 def evaluate(data: Path | None, *, quick: bool, soak_minutes: float | None = None) -> list[Figure]:
-    """Measure overhead, throughput, memory, resuming, poison, engines and the robustness of the readers.
+    """Measure overhead, throughput, memory, resuming, poison, engines, the invisible mark and the robustness of the readers.
 
     Args:
-        data: Not needed; the jobs are made here.
+        data: Adds portraits and unmarked videos to those that the invisible mark is tried on; the jobs are made here.
         quick: Fewer jobs, kills and inputs.
         soak_minutes: Instead of all that, disturb a run for so long.
     """
-    del data
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if soak_minutes is not None:
@@ -40,6 +40,7 @@ def evaluate(data: Path | None, *, quick: bool, soak_minutes: float | None = Non
             *measure_resuming(folder, num_jobs=24 if quick else 200, num_kills=2 if quick else 50),
             measure_engines(folder, num_jobs=10 if quick else 40, with_ray=not quick),
             *measure_poison(folder, num_jobs=50 if quick else 200),
+            *measure_watermark(data, folder, quick=quick),
             *_robustness(folder, seconds=6.0 if quick else 300.0),
         ]
 
