@@ -27,8 +27,6 @@ from espressivo.media.credentials import read_credentials
 from espressivo.media.limits import MAX_SIDECAR_BYTES
 from espressivo.media.metadata import read_metadata
 from espressivo.media.source import read_bounded
-from espressivo.media.video_reader import read_frames
-from espressivo.media.watermark import read_watermark
 from espressivo.resources import checkpoint_folder
 
 __all__ = ["ConsentBasis", "Provenance", "VerifyReport", "describe_run", "digest", "tool_version", "verify_file"]
@@ -292,6 +290,9 @@ def verify_file(path: Path) -> VerifyReport:
 
 def _watermark(path: Path) -> str | None:
     """The invisible mark of a video; pictures that cannot be decoded carry none."""
+    from espressivo.media.video_reader import read_frames
+    from espressivo.media.watermark import read_watermark  # loads scipy, which only videos need
+
     try:
         mark = read_watermark(itertools.islice(read_frames(path), MARKED_FRAMES))
     except VideoInputError:

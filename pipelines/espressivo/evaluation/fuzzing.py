@@ -31,7 +31,15 @@ from espressivo.media.video_reader import read_frames
 from espressivo.provenance import verify_file
 from espressivo.seeds import numpy_generator
 
-__all__ = ["FuzzResult", "damaged", "fuzz_readers"]
+__all__ = ["READERS", "FuzzResult", "damaged", "fuzz_readers", "whole_files"]
+
+# Who reads which kind of file.
+READERS: Final[dict[str, Callable[[Path], object]]] = {
+    "png": load_image, "jpg": load_image, "webp": load_image, "wav": load_audio, "flac": load_audio, "mid": load_midi,
+    "mp4": lambda path: sum(1 for _ in read_frames(path, max_frames=50)), "json": load_plan,
+    "safetensors": FacialActionTrack.load, "csv": lambda path: FacialActionTrack.load_csv(path, Fraction(25)),
+    "jsonl": read_manifest,
+}  # fmt: skip
 
 KIBIBYTE: Final = 1024
 # Values at which lengths and counts go wrong.
@@ -74,22 +82,16 @@ def fuzz_readers(folder: Path, *, seconds: float, seed: int = 0) -> FuzzResult:
         seed: Of the damage.
     """
     random = numpy_generator(seed, "evaluation", "fuzzing")
-    whole = _whole_files(folder)
-    readers: dict[str, Callable[[Path], object]] = {
-        "png": load_image, "jpg": load_image, "webp": load_image, "wav": load_audio, "flac": load_audio, "mid": load_midi,
-        "mp4": lambda path: sum(1 for _ in read_frames(path, max_frames=50)), "json": load_plan,
-        "safetensors": FacialActionTrack.load, "csv": lambda path: FacialActionTrack.load_csv(path, Fraction(25)),
-        "jsonl": read_manifest,
-    }  # fmt: skip
+    whole = whole_files(folder)
     result = FuzzResult()
     before = _peak_bytes()
     end = time.perf_counter() + seconds
-    kinds = list(readers)
+    kinds = list(READERS)
     while time.perf_counter() < end:
         kind = kinds[int(random.integers(len(kinds)))]
         path = folder / f"damaged.{kind}"
         path.write_bytes(damaged(whole[kind], random))
-        reader = verify_file if kind != "jsonl" and random.random() < 0.1 else readers[kind]
+        reader = verify_file if kind != "jsonl" and random.random() < 0.1 else READERS[kind]
         started = time.perf_counter()
         try:
             reader(path)
@@ -133,7 +135,7 @@ def damaged(data: bytes, random: np.random.Generator) -> bytes:
     return bytes(content)
 
 
-def _whole_files(folder: Path) -> dict[str, bytes]:
+def whole_files(folder: Path) -> dict[str, bytes]:
     """A small good file of every kind."""
     noise = numpy_generator(0, "evaluation", "seed files").integers(0, 256, (24, 24, 3), dtype=np.uint8)
     found = {kind: _encoded(noise, name) for kind, name in (("png", "PNG"), ("jpg", "JPEG"), ("webp", "WEBP"))}
