@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -20,7 +20,7 @@ from espressivo.music.score import ChordSpan, Control, KeyChange, Marker, Note, 
 from espressivo.music.settings import MusicSettings
 from espressivo.seeds import numpy_generator
 
-__all__ = ["MAX_MUSIC_S", "SectionTask", "SectionWriter", "assemble", "score_of", "with_final_chord"]
+__all__ = ["MAX_MUSIC_S", "SectionTask", "SectionWriter", "Sketch", "assemble", "score_of", "sketch", "with_final_chord"]
 
 MAX_MUSIC_S = 1800.0
 PIANO_PROGRAMS = range(6)
@@ -57,10 +57,35 @@ class SectionWriter(Protocol):
 Harmoniser = Callable[[Form, MusicSettings, np.random.Generator], tuple[SectionHarmony, ...]]
 
 
-def assemble(
-    plan: EmotionPlan, *, seed: int, settings: MusicSettings, writer: SectionWriter, harmoniser: Harmoniser | None = None
-) -> Score:
-    """Lay out, harmonise, let the writer write, perform.
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """A piece without its notes: form, keys, chords and instruments.
+
+    Attributes:
+        tasks: What is to be written, section by section, in order.
+    """
+
+    form: Form
+    harmonies: tuple[SectionHarmony, ...]
+    settings: MusicSettings
+    tasks: tuple[SectionTask, ...]
+
+    def perform(self, drafts: Sequence[list[DraftNote]]) -> Score:
+        """The score, played: one list of written notes for each task."""
+        parts = _parts([task.palette for task in self.tasks])
+        notes: list[Note] = []
+        controls: list[Control] = []
+        for task, written in zip(self.tasks, drafts, strict=True):
+            of_role = {role: parts.index(part) for role, part in task.palette.parts.items()}
+            performer = Performer(task.section, self.settings, of_role, task.random, task.is_last)
+            notes += performer.play(written)
+            pianos = sorted({of_role[role] for role, part in task.palette.parts.items() if part.program in PIANO_PROGRAMS})
+            controls += performer.pedal(pianos, task.harmony.chords)
+        return score_of(self.form, self.harmonies, parts, resolve_overlaps(notes), controls)
+
+
+def sketch(plan: EmotionPlan, *, seed: int, settings: MusicSettings, harmoniser: Harmoniser | None = None) -> Sketch:
+    """Lay out and harmonise.
 
     ``harmoniser`` is by default the user's progression where one is given, else the rules of harmony.
 
@@ -74,20 +99,26 @@ def assemble(
     form = lay_out(plan, settings, numpy_generator(seed, "form"))
     harmoniser = harmoniser or (harmonise if settings.chords is None else follow_progression)
     harmonies = harmoniser(form, settings, numpy_generator(seed, "harmony"))
-    palettes = choose_palettes(form, settings)
-    parts = _parts(palettes)
-    notes: list[Note] = []
-    controls: list[Control] = []
-    for section, harmony, palette in zip(form.sections, harmonies, palettes, strict=True):
-        random = numpy_generator(seed, "section", str(section.index))
-        is_last = section.index == len(form.sections) - 1
-        drafts = writer.write(SectionTask(section, harmony, palette, random, is_last=is_last))
-        of_role = {role: parts.index(part) for role, part in palette.parts.items()}
-        performer = Performer(section, settings, of_role, random, is_last)
-        notes += performer.play(drafts)
-        pianos = sorted({of_role[role] for role, part in palette.parts.items() if part.program in PIANO_PROGRAMS})
-        controls += performer.pedal(pianos, harmony.chords)
-    return score_of(form, harmonies, parts, resolve_overlaps(notes), controls)
+    last = len(form.sections) - 1
+    tasks = tuple(
+        SectionTask(
+            section, harmony, palette, numpy_generator(seed, "section", str(section.index)), is_last=section.index == last
+        )
+        for section, harmony, palette in zip(form.sections, harmonies, choose_palettes(form, settings), strict=True)
+    )
+    return Sketch(form, harmonies, settings, tasks)
+
+
+def assemble(
+    plan: EmotionPlan, *, seed: int, settings: MusicSettings, writer: SectionWriter, harmoniser: Harmoniser | None = None
+) -> Score:
+    """Lay out, harmonise as :func:`sketch` does, let the writer write, perform.
+
+    Raises:
+        SettingError: ``setting.duration``, ``setting.palette`` or ``setting.chords``.
+    """
+    plain = sketch(plan, seed=seed, settings=settings, harmoniser=harmoniser)
+    return plain.perform([writer.write(task) for task in plain.tasks])
 
 
 def _parts(palettes: list[Palette]) -> list[Part]:

@@ -1,21 +1,43 @@
-"""Sampling bars from the transformer: words that the grammar forbids are never drawn, so every result is music."""
+"""Sampling bars from the transformer: words that the grammar forbids are never drawn, so every result is music.
+
+Pieces are streams that ask for one bar after another; any number of them is written together, a word of each at a time.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from espressivo.music.grammar import BarGrammar
 from espressivo.music.model import MusicTransformer, RollingCache
-from espressivo.music.tokens import ACCOMPANIMENT, BAR, CHORD, DURATION, MELODY, NO_CHORD, POSITION, BarGrammar, GridBar, decode
+from espressivo.music.tokens import (
+    ACCOMPANIMENT,
+    BAR,
+    CHORD,
+    DURATION,
+    LOUDNESS,
+    MELODY,
+    METRE,
+    NO_CHORD,
+    POSITION,
+    GridBar,
+    decode,
+)
 
-__all__ = ["BarRequest", "Sampler", "SamplingSettings"]
+__all__ = ["BarRequest", "BarStream", "Prompt", "SamplingSettings", "write_streams"]
 
-MAX_WORDS_A_BAR = 140
-"""Where a bar has grown this long, only its end or its missing chords are allowed."""
+MAX_WORDS_A_BAR = 200
+"""Where a bar has grown this long, only its end or what it owes is allowed."""
+PACE = 0.35
+"""Pull towards the number of onsets asked for, in nats a missing onset and sixteenth."""
+Floats = NDArray[np.float64]
+Buckets = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,96 +61,187 @@ class BarRequest:
 
     Attributes:
         grammar: Chords, length, scales and ranges; used up by the writing.
-        buckets: ``(A,)`` conditions, 0 unspecified; the last, the mode, is always given.
-        num_notes: Notes that are wanted, or ``None`` to let the model decide. The end of the bar is made impossible before
-            half of them and ever more likely after all of them.
+        buckets: ``(A,)`` conditions in the model's order, 0 unspecified.
+        bare: ``(A,)`` the conditions that guidance does not exaggerate: the mode and what is left of the piece.
+        num_onsets: Onsets that are wanted, or ``None`` to let the model decide.
     """
 
     grammar: BarGrammar
-    buckets: NDArray[np.int64]
-    num_notes: float | None = None
+    buckets: Buckets
+    bare: Buckets
+    num_onsets: float | None = None
 
 
-class Sampler:
-    """Writes bar after bar; what was written is remembered up to the model's context.
+BarStream = Generator[BarRequest, GridBar, None]
+"""Asks for a bar, is sent what was written, asks for the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the model has before it when it begins: words and the conditions of each, ``(T,)`` and ``(T, A)``."""
+
+    words: list[int]
+    buckets: Buckets
+
+
+@dataclass(slots=True)
+class _Row:
+    """A piece being written."""
+
+    stream: BarStream
+    random: np.random.Generator
+    request: BarRequest
+    words: list[int] = field(default_factory=lambda: [BAR])
+    num_onsets: int = 0
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """A word is too little work to share: two threads spend their time waiting for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def write_streams(
+    model: MusicTransformer,
+    streams: Sequence[BarStream],
+    randoms: Sequence[np.random.Generator],
+    settings: SamplingSettings,
+    prompt: Prompt | None = None,
+) -> None:
+    """Run all streams to their ends; each has its own chance, so a piece does not depend on its neighbours.
 
     Args:
         model: In evaluation mode.
+        streams: Not begun yet.
+        randoms: One a stream.
         settings: How words are drawn.
-        random: Source of chance.
+        prompt: What stands before every one of them.
     """
+    rows = [_Row(stream, random, next(stream)) for stream, random in zip(streams, randoms, strict=True)]
+    with _one_thread(), torch.inference_mode():
+        voices = _Voices(model, settings, len(rows), prompt)
+        logits = voices.advance([BAR] * len(rows), [row.request for row in rows])
+        while rows:
+            words = [_next_word(row, values, settings) for row, values in zip(rows, logits, strict=True)]
+            going = [index for index, (row, word) in enumerate(zip(rows, words, strict=True)) if _accept(row, word)]
+            if len(going) < len(rows):
+                voices.keep(going)
+            rows, words = [rows[index] for index in going], [words[index] for index in going]
+            if rows:
+                logits = voices.advance(words, [row.request for row in rows])
 
-    def __init__(self, model: MusicTransformer, settings: SamplingSettings, random: np.random.Generator) -> None:
+
+def _accept(row: _Row, word: int) -> bool:
+    """Take a word; ``False`` when the piece is finished."""
+    if word == BAR:
+        bar = replace(decode(row.words)[0], num_positions=row.request.grammar.num_positions)
+        try:
+            row.request = row.stream.send(bar)
+        except StopIteration:
+            return False
+        row.words, row.num_onsets = [BAR], 0
+        return True
+    row.request.grammar.accept(word)
+    row.words.append(word)
+    row.num_onsets += word >= LOUDNESS
+    return True
+
+
+class _Voices:
+    """The model's memory of all rows; guided rows have a second one that hears no conditions."""
+
+    def __init__(self, model: MusicTransformer, settings: SamplingSettings, num_rows: int, prompt: Prompt | None) -> None:
         self._model = model
-        self._settings = settings
-        self._random = random
-        self._cache = RollingCache(model.config.num_layers, model.config.context)
+        self._guidance = settings.guidance
+        self._copies = 1 if settings.guidance == 1.0 else 2
+        self._num_rows = num_rows
+        self._cache = RollingCache(model.config, batch=self._copies * num_rows)
+        self._known: dict[int, tuple[BarRequest, Tensor]] = {}
+        if prompt is not None and prompt.words:
+            room = model.config.context
+            words = torch.tensor([prompt.words[-room:]]).expand(self._copies * num_rows, -1)
+            condition = model.embed_conditions(torch.from_numpy(prompt.buckets[-room:])[None])
+            model(words, condition.expand(len(words), -1, -1), self._cache)
 
-    def write(self, request: BarRequest) -> GridBar:
-        """The next bar."""
-        words = [BAR]
-        num_notes = 0
-        logits = self._advance(BAR, request.buckets)
-        while True:
-            allowed = request.grammar.allowed()
-            if len(words) > MAX_WORDS_A_BAR:
-                allowed = _closing(allowed)
-            word = self._draw(_with_note_count(logits, request.num_notes, num_notes), allowed)
-            if word == BAR:
-                return decode(words)[0]
-            request.grammar.accept(word)
-            words.append(word)
-            num_notes += word >= DURATION
-            logits = self._advance(word, request.buckets)
+    def keep(self, rows: list[int]) -> None:
+        """Forget all rows but these."""
+        self._cache.keep([copy * self._num_rows + row for copy in range(self._copies) for row in rows])
+        self._num_rows = len(rows)
 
-    @torch.inference_mode()
-    def _advance(self, word: int, buckets: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Logits of the next word, with guidance; the batch holds the row with and the row without conditions."""
-        guided = self._settings.guidance != 1.0
-        bare = np.zeros_like(buckets)
-        bare[-1] = buckets[-1]
-        rows = [buckets, bare] if guided else [buckets]
-        words = torch.full((len(rows), 1), word)
-        logits: Tensor = self._model(words, torch.from_numpy(np.stack(rows))[:, None], self._cache)[:, -1]
-        values: NDArray[np.float64] = logits.double().numpy()
-        if not guided:
-            alone: NDArray[np.float64] = values[0]
+    def advance(self, words: list[int], requests: list[BarRequest]) -> Floats:
+        """``(B, V)`` logits of the word after each row's word."""
+        conditions = [self._condition(request) for request in requests]
+        stacked = torch.cat([torch.stack([pair[copy] for pair in conditions]) for copy in range(self._copies)])[:, None]
+        given = torch.tensor(words * self._copies)[:, None]
+        logits: Tensor = self._model(given, stacked, self._cache)[:, -1].double()
+        if self._copies == 1:
+            alone: Floats = logits.numpy()
             return alone
-        combined: NDArray[np.float64] = values[1] + self._settings.guidance * (values[0] - values[1])
-        return combined
+        asked, bare = logits.chunk(2)
+        guided: Floats = (bare + self._guidance * (asked - bare)).numpy()
+        return guided
 
-    def _draw(self, logits: NDArray[np.float64], allowed: list[int]) -> int:
-        if len(allowed) == 1:
-            return allowed[0]
-        chosen = logits[allowed] / self._settings.temperature
-        probability = np.exp(chosen - chosen.max())
-        probability /= probability.sum()
-        order = np.argsort(-probability, kind="stable")
-        cumulative = np.cumsum(probability[order])
-        kept = order[: int(np.searchsorted(cumulative, self._settings.top_p)) + 1]
-        weights = probability[kept] / probability[kept].sum()
-        return allowed[int(self._random.choice(kept, p=weights))]
+    def _condition(self, request: BarRequest) -> Tensor:
+        """``(2, W)`` embedded conditions with and without what guidance exaggerates; the same all through a bar."""
+        known = self._known.get(id(request))
+        if known is None or known[0] is not request:
+            buckets = torch.from_numpy(np.stack([request.buckets, request.bare]))[None]
+            if len(self._known) > 4 * self._num_rows:
+                self._known.clear()
+            known = self._known[id(request)] = (request, self._model.embed_conditions(buckets)[0])
+        return known[1]
+
+
+def _next_word(row: _Row, logits: Floats, settings: SamplingSettings) -> int:
+    allowed = row.request.grammar.allowed()
+    if len(row.words) > MAX_WORDS_A_BAR:
+        allowed = _closing(allowed)
+    if len(allowed) == 1:
+        return allowed[0]
+    words = np.array(allowed)
+    values = logits[words] / settings.temperature
+    if row.request.num_onsets is not None:
+        values = values + _pace(words, row)
+    return int(words[_draw(values, settings.top_p, row.random)])
+
+
+def _draw(values: Floats, top_p: float, random: np.random.Generator) -> int:
+    probability = np.exp(values - values.max())
+    probability /= probability.sum()
+    order = np.argsort(-probability, kind="stable")
+    cumulative = np.cumsum(probability[order])
+    kept = order[: int(np.searchsorted(cumulative, top_p)) + 1]
+    return int(random.choice(kept, p=probability[kept] / probability[kept].sum()))
+
+
+def _pace(words: NDArray[np.int64], row: _Row) -> Floats:
+    """Nearer positions gain while the bar lags behind its share of onsets, later ones and the end while it is ahead."""
+    is_place = ((words >= POSITION) & (words < CHORD)) | (words == BAR)
+    if not is_place.any():
+        return np.zeros(len(words))
+    num_positions = row.request.grammar.num_positions
+    place = np.where(words == BAR, num_positions, words - POSITION)
+    nearest = int(place[is_place].min())
+    lag = float(row.request.num_onsets or 0.0) * nearest / num_positions - row.num_onsets + 0.5
+    pull: Floats = np.where(is_place, -PACE * np.clip(lag, -3.0, 3.0) * (place - nearest), 0.0)
+    return pull
 
 
 def _closing(allowed: list[int]) -> list[int]:
-    """What brings a bar to its end soonest: the end itself, else a duration, a chord, the next chord's position."""
+    """What brings a bar to its end soonest: the end itself, else what it owes."""
     for words in (
         [word for word in allowed if word == BAR],
-        [word for word in allowed if word >= DURATION],
+        [word for word in allowed if DURATION <= word < METRE],
         [word for word in allowed if CHORD <= word < MELODY or word == NO_CHORD],
         [word for word in allowed if POSITION <= word < CHORD][-1:],
-        [word for word in allowed if word >= ACCOMPANIMENT],
+        [word for word in allowed if MELODY <= word < DURATION][-1:],
+        [word for word in allowed if word >= ACCOMPANIMENT][:1],
     ):
         if words:
             return words
     return allowed
-
-
-def _with_note_count(logits: NDArray[np.float64], wanted: float | None, written: int) -> NDArray[np.float64]:
-    """The bar's end discouraged while notes are missing and encouraged when there are enough."""
-    if wanted is None:
-        return logits
-    adjusted = logits.copy()
-    missing = (wanted - written) / max(wanted, 1.0)
-    adjusted[BAR] += -30.0 if missing > 0.5 else -12.0 * missing
-    return adjusted

@@ -49,20 +49,51 @@ class MusicTransformerConfig:
 
 
 class RollingCache:
-    """Keys and values of the last ``context`` words, for each layer."""
+    """Keys and values of the last ``context`` words, for each layer.
 
-    def __init__(self, num_layers: int, context: int) -> None:
-        self.context = context
+    The buffers have room for twice as many, so that the oldest are moved out only now and then.
+
+    Args:
+        config: Layers, heads and context.
+        batch: Rows.
+        like: Its type and device are taken.
+    """
+
+    def __init__(self, config: MusicTransformerConfig, batch: int, like: Tensor | None = None) -> None:
+        self.context = config.context
         self.position = 0
-        self.layers: list[tuple[Tensor, Tensor] | None] = [None] * num_layers
+        self._held = 0
+        shape = (config.num_layers, 2, batch, config.num_heads, 2 * config.context, config.width // config.num_heads)
+        self._buffer = torch.zeros(shape) if like is None else torch.zeros(shape, dtype=like.dtype, device=like.device)
+
+    @property
+    def num_held(self) -> int:
+        """Words that are remembered."""
+        return self._held
+
+    def make_room(self, length: int) -> None:
+        """Forget the oldest words where ``length`` new ones would not fit."""
+        if self._held + length > self._buffer.shape[4]:
+            kept = min(self._held, self.context)
+            self._buffer[..., :kept, :] = self._buffer[..., self._held - kept : self._held, :].clone()
+            self._held = kept
 
     def extended(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys and values of a layer with new ones appended; ``(B, H, T, D)``."""
-        held = self.layers[layer]
-        if held is not None:
-            key, value = torch.cat([held[0], key], dim=2), torch.cat([held[1], value], dim=2)
-        self.layers[layer] = key[:, :, -self.context :], value[:, :, -self.context :]
-        return key, value
+        """Keys and values of a layer with new ones appended, at most ``context`` before the first of them; ``(B, H, T, D)``."""
+        end = self._held + key.shape[2]
+        self._buffer[layer, 0, :, :, self._held : end] = key
+        self._buffer[layer, 1, :, :, self._held : end] = value
+        first = max(0, self._held - self.context)
+        return self._buffer[layer, 0, :, :, first:end], self._buffer[layer, 1, :, :, first:end]
+
+    def step(self, length: int) -> None:
+        """Count words that all layers have seen."""
+        self._held += length
+        self.position += length
+
+    def keep(self, rows: list[int]) -> None:
+        """Forget all rows but these."""
+        self._buffer = self._buffer[:, :, rows]
 
 
 class MusicTransformer(nn.Module):
@@ -88,27 +119,35 @@ class MusicTransformer(nn.Module):
         """Trainable numbers."""
         return sum(parameter.numel() for parameter in self.parameters())
 
-    def forward(self, words: Tensor, buckets: Tensor, cache: RollingCache | None = None) -> Tensor:
+    def embed_conditions(self, buckets: Tensor) -> Tensor:
+        """Conditions as vectors: ``(B, N, A)`` int64 (0 unspecified, 1 to ``num_buckets``) to ``(B, N, W)``."""
+        batch, length, num_attributes = buckets.shape
+        offsets = torch.arange(num_attributes, device=buckets.device) * (self.config.num_buckets + 1)
+        embedded: Tensor = self.conditions((buckets + offsets).reshape(batch * length, num_attributes))
+        return embedded.view(batch, length, -1)
+
+    def forward(self, words: Tensor, condition: Tensor, cache: RollingCache | None = None) -> Tensor:
         """Logits.
 
         Args:
             words: ``(B, T)`` int64.
-            buckets: ``(B, T, A)`` int64, 0 unspecified, 1 to ``num_buckets``.
+            condition: ``(B, T, W)``, of :meth:`embed_conditions`: what is asked of the bar that each word belongs to.
             cache: What came before, extended in place; ``None`` in training.
 
         Returns:
             ``(B, T, V)`` logits of the word after each word.
         """
-        batch, length, num_attributes = buckets.shape
-        offsets = torch.arange(num_attributes, device=buckets.device) * (self.config.num_buckets + 1)
-        condition = self.conditions((buckets + offsets).reshape(batch * length, num_attributes)).view(batch, length, -1)
+        length = words.shape[1]
         hidden = self.dropout(self.words(words) + condition)
-        start = cache.position if cache is not None else 0
+        start = 0
+        if cache is not None:
+            cache.make_room(length)
+            start = cache.position
         rotation = _rotation(start, length, self.config.width // self.config.num_heads, hidden)
         for index, block in enumerate(self.blocks):
             hidden = block(hidden, rotation, cache, index)
         if cache is not None:
-            cache.position += length
+            cache.step(length)
         return functional.linear(self.norm(hidden), self.words.weight)
 
     def save(self, folder: Path) -> None:
@@ -152,18 +191,18 @@ class _Block(nn.Module):
 
 
 def _causal_mask(length: int, total: int, device: torch.device) -> Tensor:
-    """Each new word sees everything before it; ``(length, total)``."""
+    """Each new word sees everything held before it; ``(length, total)``."""
     return torch.ones(length, total, dtype=torch.bool, device=device).tril(total - length)
 
 
 def _rotation(start: int, length: int, head_width: int, like: Tensor) -> tuple[Tensor, Tensor]:
     frequency = ROTARY_BASE ** (-torch.arange(0, head_width, 2, device=like.device) / head_width)
     angle = torch.outer(torch.arange(start, start + length, device=like.device), frequency)
-    return angle.cos().to(like.dtype), angle.sin().to(like.dtype)
+    return angle.cos(), angle.sin()
 
 
 def _rotated(states: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
-    cosine, sine = rotation
+    cosine, sine = (part.to(states.dtype) for part in rotation)
     even, odd = states[..., 0::2], states[..., 1::2]
     return torch.stack([even * cosine - odd * sine, even * sine + odd * cosine], dim=-1).flatten(-2)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from espressivo.emotion.plan import Mode
+if TYPE_CHECKING:
+    from espressivo.emotion.plan import Mode
 
 __all__ = ["CHORD_INTERVALS", "MODE_BRIGHTNESS", "MODE_STEPS", "PITCH_CLASS_NAMES", "Chord", "Key"]
 

@@ -1,26 +1,35 @@
-"""Bars as words for the transformer, and the grammar that makes every sequence a bar again.
+"""Bars as words for the transformer.
 
-A bar is ``BAR`` and, position by position in sixteenths, ``POSITION [CHORD] [MELODY DURATION] (ACCOMPANIMENT DURATION)*``.
-Pitches and chord roots are counted from the tonic, so that the model learns degrees instead of twelve keys. Tempo, loudness and
-articulation are no words: the form and the performance rules decide them.
+A bar is ``BAR METRE TEMPO`` and, position by position in sixteenths, ``POSITION [CHORD] [LOUDNESS [MELODY DURATION]
+(ACCOMPANIMENT DURATION)*]``. Pitches and chord roots are counted from the tonic, so that the model learns degrees instead of
+twelve keys; loudness is relative to the piece's mean. ``AFTER`` announces bars that come later in the piece, ``HERE`` the bars up
+to and including those to be written: what stands between them is the far side of a gap (fill in the middle, Bavarian et al.
+2022, with the far side first).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from espressivo.errors import RenderError
 
 __all__ = [
+    "BAR_LENGTHS",
+    "MEAN_LOUDNESS",
+    "NUM_LOUDNESS",
     "VOCABULARY_SIZE",
-    "BarGrammar",
     "GridBar",
     "GridChord",
     "GridNote",
     "decode",
     "encode",
     "nearest_duration",
+    "nearest_tempo",
+    "prompt_words",
+    "tempo_bpm",
     "token_quality",
 ]
 
@@ -35,6 +44,12 @@ SIMPLER: Final = {
 """Chords of the rule harmony that have no word of their own."""
 MELODY_LOW, MELODY_HIGH = 36, 100
 ACCOMPANIMENT_LOW, ACCOMPANIMENT_HIGH = 21, 96
+BAR_LENGTHS: Final = (12, 16)
+"""Bars in sixteenths that have a metre word: 3/4 and 4/4; others are announced by the nearest."""
+NUM_TEMPOS: Final = 30
+SLOWEST_BPM, TEMPOS_AN_OCTAVE = 40.0, 12
+NUM_LOUDNESS: Final = 8
+MEAN_LOUDNESS: Final = 4
 
 PAD, BAR, NO_CHORD = 0, 1, 2
 POSITION = 3
@@ -42,7 +57,12 @@ CHORD = POSITION + MAX_POSITIONS
 MELODY = CHORD + 12 * len(QUALITIES)
 ACCOMPANIMENT = MELODY + MELODY_HIGH - MELODY_LOW + 1
 DURATION = ACCOMPANIMENT + ACCOMPANIMENT_HIGH - ACCOMPANIMENT_LOW + 1
-VOCABULARY_SIZE: Final = DURATION + len(DURATIONS)
+METRE = DURATION + len(DURATIONS)
+TEMPO = METRE + len(BAR_LENGTHS)
+LOUDNESS = TEMPO + NUM_TEMPOS
+AFTER = LOUDNESS + NUM_LOUDNESS
+HERE = AFTER + 1
+VOCABULARY_SIZE: Final = HERE + 1
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -66,10 +86,22 @@ class GridChord:
 
 @dataclass(frozen=True, slots=True)
 class GridBar:
-    """A bar: chords with one at position 0, notes sorted, one melody note at most at a position."""
+    """A bar of music with its tonic on C.
+
+    Attributes:
+        chords: One at position 0 at least, ascending.
+        notes: Sorted; one melody note at most at a position.
+        num_positions: Sixteenths of the bar.
+        tempo: Index of the tempo, see :func:`tempo_bpm`.
+        loudness: ``(position, level)`` of every position with notes, ascending; levels 0-7 in steps of half a standard
+            deviation of the piece's loudness, 4 is its mean.
+    """
 
     chords: tuple[GridChord, ...]
     notes: tuple[GridNote, ...]
+    num_positions: int = 16
+    tempo: int = 15
+    loudness: tuple[tuple[int, int], ...] = ()
 
 
 def token_quality(quality: str) -> str:
@@ -82,26 +114,66 @@ def nearest_duration(sixteenths: float) -> int:
     return min(DURATIONS, key=lambda duration: (abs(duration - sixteenths), duration))
 
 
+def nearest_tempo(bpm: float) -> int:
+    """Index of the nearest tempo, by ratio; 40 to 214 quarters a minute in steps of a twelfth of an octave (6 %)."""
+    return min(max(round(TEMPOS_AN_OCTAVE * math.log2(bpm / SLOWEST_BPM)), 0), NUM_TEMPOS - 1)
+
+
+def tempo_bpm(tempo: int) -> float:
+    """Quarters a minute of a tempo index."""
+    return float(SLOWEST_BPM * 2.0 ** (tempo / TEMPOS_AN_OCTAVE))
+
+
+def metre_word(num_positions: int) -> int:
+    """Word of the nearest bar length that is known."""
+    known = min(
+        range(len(BAR_LENGTHS)), key=lambda index: (num_positions % BAR_LENGTHS[index] != 0, abs(16 - BAR_LENGTHS[index]))
+    )
+    return METRE + known
+
+
 def encode(bar: GridBar) -> list[int]:
     """Words of a bar."""
-    words = [BAR]
+    words = [BAR, metre_word(bar.num_positions), TEMPO + bar.tempo]
     chords = {chord.position: chord for chord in bar.chords}
     by_position: dict[int, list[GridNote]] = {position: [] for position in chords}
     for note in sorted(bar.notes):
         by_position.setdefault(note.position, []).append(note)
+    loudness = dict(bar.loudness)
     for position in sorted(by_position):
         words.append(POSITION + position)
         if position in chords:
             words.append(chord_word(chords[position]))
+        if by_position[position]:
+            words.append(LOUDNESS + loudness.get(position, MEAN_LOUDNESS))
         for note in by_position[position]:
-            base, low = (ACCOMPANIMENT, ACCOMPANIMENT_LOW) if note.is_accompaniment else (MELODY, MELODY_LOW)
-            words += [base + note.pitch - low, DURATION + DURATIONS.index(note.duration)]
+            words += [pitch_word(note), DURATION + DURATIONS.index(note.duration)]
     return words
+
+
+def pitch_word(note: GridNote) -> int:
+    """Word of a note's part and pitch."""
+    if note.is_accompaniment:
+        return ACCOMPANIMENT + note.pitch - ACCOMPANIMENT_LOW
+    return MELODY + note.pitch - MELODY_LOW
 
 
 def chord_word(chord: GridChord) -> int:
     """Word of a chord."""
     return NO_CHORD if chord.quality is None else CHORD + 12 * QUALITIES.index(chord.quality) + chord.root
+
+
+def prompt_words(before: Iterable[GridBar], after: Iterable[GridBar]) -> list[tuple[int, int | None]]:
+    """Words that lead up to the bars to be written, each with the index of its bar in ``[*before, *after]``.
+
+    With nothing after, they are the words of the bars before.
+    """
+    before, after = list(before), list(after)
+    near = [(word, index) for index, bar in enumerate(before) for word in encode(bar)]
+    if not after:
+        return [(word, index) for word, index in near]
+    far = [(word, len(before) + index) for index, bar in enumerate(after) for word in encode(bar)]
+    return [(AFTER, None), *far, (HERE, None), *near]
 
 
 def decode(words: list[int]) -> list[GridBar]:
@@ -110,107 +182,73 @@ def decode(words: list[int]) -> list[GridBar]:
     Raises:
         RenderError: ``render.tokens`` for a sequence that the grammar does not allow.
     """
-    bars: list[GridBar] = []
-    chords: list[GridChord] = []
-    notes: list[GridNote] = []
-    position, pitch_word = -1, 0
-    for index, word in enumerate([*words, BAR]):
-        if word == BAR:
-            if index:
-                bars.append(GridBar(tuple(chords), tuple(sorted(notes))))
-            chords, notes, position = [], [], -1
-        elif POSITION <= word < CHORD:
-            position = word - POSITION
-        elif word == NO_CHORD or CHORD <= word < MELODY:
-            quality = None if word == NO_CHORD else QUALITIES[(word - CHORD) // 12]
-            chords.append(GridChord(position, 0 if word == NO_CHORD else (word - CHORD) % 12, quality))
-        elif MELODY <= word < DURATION:
-            pitch_word = word
-        elif DURATION <= word < VOCABULARY_SIZE and pitch_word and position >= 0:
-            notes.append(_note(position, pitch_word, DURATIONS[word - DURATION]))
-            pitch_word = 0
-        else:
+    reader = _Reader()
+    for index, word in enumerate(words):
+        if not reader.accept(word):
             raise RenderError("render.tokens", f"word {word} at {index} does not continue a bar")
-    return bars
+    return reader.finished()
+
+
+class _Reader:
+    """Collects words into bars."""
+
+    def __init__(self) -> None:
+        self._bars: list[GridBar] = []
+        self._begin()
+        self._open = False
+
+    def _begin(self) -> None:
+        self._chords: list[GridChord] = []
+        self._notes: list[GridNote] = []
+        self._loudness: list[tuple[int, int]] = []
+        self._num_positions, self._tempo, self._position, self._pitch = 16, 15, -1, 0
+
+    def finished(self) -> list[GridBar]:
+        """All bars."""
+        if self._open:
+            bar = GridBar(
+                tuple(self._chords), tuple(sorted(self._notes)), self._num_positions, self._tempo, tuple(self._loudness)
+            )
+            self._bars.append(bar)
+        self._begin()
+        return self._bars
+
+    def accept(self, word: int) -> bool:
+        """Take a word; ``False`` when it has no meaning here."""
+        if word == BAR:
+            self.finished()
+            self._open = True
+        elif not self._open or word == PAD or word >= AFTER or word < 0:
+            return False
+        elif POSITION <= word < CHORD:
+            self._position = word - POSITION
+        elif METRE <= word < TEMPO:
+            self._num_positions = BAR_LENGTHS[word - METRE]
+        elif TEMPO <= word < LOUDNESS:
+            self._tempo = word - TEMPO
+        elif self._position < 0:
+            return False
+        else:
+            return self._accept_at_position(word)
+        return True
+
+    def _accept_at_position(self, word: int) -> bool:
+        if word == NO_CHORD or CHORD <= word < MELODY:
+            quality = None if word == NO_CHORD else QUALITIES[(word - CHORD) // 12]
+            self._chords.append(GridChord(self._position, 0 if quality is None else (word - CHORD) % 12, quality))
+        elif word >= LOUDNESS:
+            self._loudness.append((self._position, word - LOUDNESS))
+        elif word < DURATION:
+            self._pitch = word
+        elif self._pitch:
+            self._notes.append(_note(self._position, self._pitch, DURATIONS[word - DURATION]))
+            self._pitch = 0
+        else:
+            return False
+        return True
 
 
 def _note(position: int, word: int, duration: int) -> GridNote:
     if word >= ACCOMPANIMENT:
-        return GridNote(position, True, word - ACCOMPANIMENT + ACCOMPANIMENT_LOW, duration)  # noqa: FBT003 - a field
-    return GridNote(position, False, word - MELODY + MELODY_LOW, duration)  # noqa: FBT003 - a field
-
-
-@dataclass(slots=True)
-class BarGrammar:
-    """Which words may come next in a bar whose chords, length and scale are given.
-
-    Attributes:
-        num_positions: Sixteenths of the bar.
-        chords: Chords that must appear, the first at position 0.
-        scales: Pitch classes (from the tonic) allowed from each chord on, one set a chord.
-        melody_range: Lowest and highest pitch of the melody, tonic on C.
-        accompaniment_range: As above.
-    """
-
-    num_positions: int
-    chords: tuple[GridChord, ...]
-    scales: tuple[frozenset[int], ...]
-    melody_range: tuple[int, int]
-    accompaniment_range: tuple[int, int]
-    _position: int = -1
-    _last: int = BAR
-    _lowest_accompaniment: int = 0
-    _melody_done: bool = False
-    _chords_done: int = field(default=0)
-
-    def allowed(self) -> list[int]:
-        """Words that may come now; ``BAR`` ends this bar."""
-        if CHORD > self._last >= POSITION:
-            pending = self._pending()
-            if pending is not None and pending.position == self._position:
-                return [chord_word(pending)]
-            return self._pitches()
-        if MELODY <= self._last < DURATION:
-            return list(range(DURATION, VOCABULARY_SIZE))
-        following = self._positions()
-        if self._last == BAR:
-            return following
-        return following + self._pitches()
-
-    def accept(self, word: int) -> None:
-        """Move on by a word that was allowed."""
-        if POSITION <= word < CHORD:
-            self._position = word - POSITION
-            self._lowest_accompaniment, self._melody_done = 0, False
-        elif word == NO_CHORD or CHORD <= word < MELODY:
-            self._chords_done += 1
-        elif MELODY <= word < ACCOMPANIMENT:
-            self._melody_done = True
-        elif ACCOMPANIMENT <= word < DURATION:
-            self._melody_done = True
-            self._lowest_accompaniment = word + 1
-        self._last = word
-
-    def _pending(self) -> GridChord | None:
-        return self.chords[self._chords_done] if self._chords_done < len(self.chords) else None
-
-    def _positions(self) -> list[int]:
-        pending = self._pending()
-        limit = self.num_positions if pending is None else pending.position + 1
-        words = [POSITION + position for position in range(self._position + 1, limit)]
-        return words if pending is not None else [*words, BAR]
-
-    def _pitches(self) -> list[int]:
-        scale = self.scales[max(self._chords_done - 1, 0)]
-        low, high = self.accompaniment_range
-        words = [
-            ACCOMPANIMENT + pitch - ACCOMPANIMENT_LOW
-            for pitch in range(max(low, ACCOMPANIMENT_LOW), min(high, ACCOMPANIMENT_HIGH) + 1)
-            if pitch % 12 in scale
-        ]
-        words = [word for word in words if word >= self._lowest_accompaniment]
-        if self._melody_done:
-            return words
-        low, high = self.melody_range
-        melody = range(max(low, MELODY_LOW), min(high, MELODY_HIGH) + 1)
-        return words + [MELODY + pitch - MELODY_LOW for pitch in melody if pitch % 12 in scale]
+        return GridNote(position, is_accompaniment=True, pitch=word - ACCOMPANIMENT + ACCOMPANIMENT_LOW, duration=duration)
+    return GridNote(position, is_accompaniment=False, pitch=word - MELODY + MELODY_LOW, duration=duration)
