@@ -9,6 +9,7 @@ from espressivo.media.image import load_image
 from espressivo.render.rasterizer import static_background
 from espressivo.render.regions import Region
 from espressivo.render.renderer import prepare_portrait
+from espressivo.render.warp import _sway
 from espressivo.resources import example_path
 from espressivo.seeds import numpy_generator
 
@@ -75,3 +76,20 @@ def test_where_nothing_moves_nothing_changes():
     still = picture.copy()
     static_background(still, Region(0, 0, 16, 16).grid(), alpha, background, 0, 0)
     assert (still == picture).all()
+
+
+def test_the_shoulders_rise_with_a_breath_and_the_background_does_not(renderer, hopper):
+    matte, window = hopper.matte, hopper.warp.region.slices
+    frame = renderer.frame(hopper, REST, head_translation=np.array([0.0, 0.02, 0.0]))[window].astype(int)
+    rows = np.arange(matte.alpha.shape[0])[:, None] + hopper.warp.region.top
+    body = (matte.alpha == 255) & (rows > hopper.fit.landmarks[152, 1] + 3 * hopper.fit.scale)
+    difference = np.abs(frame - hopper.image[window]).max(axis=-1)
+    assert difference[body].mean() > 0.5
+    assert difference[cv2.dilate(matte.alpha, np.ones((41, 41), np.uint8)) == 0].max() == 0
+
+
+def test_the_sway_of_the_body_is_small(hopper):
+    body, fit = hopper.warp.body, hopper.fit
+    assert 0 <= body.min() <= body.max() <= 1
+    far, near = (np.abs(_sway(fit.motion(np.zeros(3), np.array([s, s, 0.0])), fit.scale)).max() for s in (1.0, 0.01))
+    assert near < far <= 0.2 * fit.scale + 1e-3

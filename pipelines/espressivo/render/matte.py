@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from espressivo.face.landmark_groups import FACE_OVAL
 from espressivo.render.fitting import HeadFit
-from espressivo.render.imaging import AREA, LINEAR, blur, pull_push, resize, smoothstep
+from espressivo.render.imaging import AREA, LINEAR, blur, resize, smoothstep
 from espressivo.render.rasterizer import rasterize, static_background
 from espressivo.render.regions import Region
 from espressivo.render.topology import HeadTopology
@@ -37,9 +37,10 @@ HAIR: Final = 1.3
 NECK, SHOULDER_SLOPE = 2.5, 1.3
 GUIDE_RADIUS, GUIDE_EPS = 0.35, 2e-3
 # Background is trusted this far from the person's edge.
-CLEAR_OF_EDGE: Final = 0.45
+CLEAR_OF_EDGE: Final = 0.75
 # How far behind the person a turning head lets one see, units; radius of the inpainting, pixels of the small copy.
 SEEN_BEHIND, TELEA_RADIUS = 2.5, 4
+COARSEST_PX, RELAXATIONS = 8, 12
 MIN_BACKGROUND: Final = 0.03
 
 
@@ -98,7 +99,7 @@ def person_matte(image: Image, fit: HeadFit, topology: HeadTopology, points: Flo
 
 def _continued(picture: Image, clear: Float, reach: float) -> Float:
     """The picture with what is not ``clear`` filled: lines go on near the edge (Telea 2004), deeper it is smooth."""
-    smooth = pull_push(picture.astype(np.float32) * clear[..., None], clear)
+    smooth = _membrane(picture.astype(np.float32), clear)
     deep = np.asarray(cv2.distanceTransform((clear < 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
     start = np.where((deep > reach)[..., None], smooth, picture).astype(np.uint8)
     band = ((deep > 0) & (deep <= reach)).astype(np.uint8)
@@ -106,6 +107,24 @@ def _continued(picture: Image, clear: Float, reach: float) -> Float:
     part = smoothstep(deep / np.float32(reach), 0.3, 1.0)[..., None]
     filled: Float = lines * (1 - part) + smooth * part
     return filled
+
+
+def _membrane(picture: Float, known: Float) -> Float:
+    """Fill what is not ``known`` like a soap film (Laplace's equation), from coarse to fine."""
+    levels = [(picture, known)]
+    while min(levels[-1][1].shape) > COARSEST_PX:
+        fine, there = levels[-1]
+        size = (there.shape[1] // 2, there.shape[0] // 2)
+        weight = resize(there, size, AREA)
+        mean = resize(fine * there[..., None], size, AREA) / np.maximum(weight, 1e-6)[..., None]
+        levels.append((mean, (weight > 0).astype(np.float32)))
+    coarse, there = levels[-1]
+    film = np.broadcast_to((coarse * there[..., None]).sum(axis=(0, 1)) / max(float(there.sum()), 1.0), coarse.shape)
+    for fine, there in reversed(levels):
+        film = resize(film.astype(np.float32), fine.shape[1::-1], LINEAR)
+        for _ in range(RELAXATIONS):
+            film = np.where(there[..., None] > 0, fine, np.asarray(cv2.blur(film, (3, 3))))
+    return film.astype(np.float32)
 
 
 def _disc(radius: float) -> Image:

@@ -27,7 +27,7 @@ from espressivo.render.rasterizer import mark_jumps, scale_colours
 from espressivo.render.shading import FoldMap, PortraitLight, fold_maps, fold_photograph, portrait_light
 from espressivo.render.sizing import prepare_portrait
 from espressivo.render.topology import HeadTopology
-from espressivo.render.warp import PhotoWarp, plan_warp
+from espressivo.render.warp import PhotoWarp, moving_region, plan_warp
 
 __all__ = ["FittedPortrait", "PortraitRenderer", "prepare_portrait"]
 
@@ -107,13 +107,14 @@ class PortraitRenderer:
     def _fit(self, photograph: Image, face: FaceLandmarks) -> FittedPortrait:
         fit = fit_head(self.head, face)
         height, width = photograph.shape[:2]
-        warp = plan_warp(fit, self._topology, width, height)
         points = fit.project(fit.vertices(fit.own_expression))
+        matte = person_matte(photograph, fit, self._topology, points, moving_region(fit, width, height))
+        warp = plan_warp(fit, self._topology, width, height, matte.alpha)
         return FittedPortrait(
             image=photograph,
             fit=fit,
             warp=warp,
-            matte=person_matte(photograph, fit, self._topology, points, warp.region),
+            matte=matte,
             eyes=eye_looks(photograph, fit) if face_visibility(photograph, face).shows_eyes else (),
             mouth=mouth_palette(photograph, fit, self._topology),
             light=portrait_light(photograph, fit, self._topology, warp.trust),

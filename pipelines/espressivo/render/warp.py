@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from espressivo.face.landmark_groups import FACE_OVAL
 from espressivo.render.fitting import HeadFit, RigidMotion
-from espressivo.render.imaging import AREA, LINEAR, blur, pull_push, resize, sample, smoothstep
+from espressivo.render.imaging import AREA, LINEAR, as_alpha, blur, pull_push, resize, sample, smoothstep
 from espressivo.render.lip_seal import lip_gaps
 from espressivo.render.rasterizer import EMPTY, add_outside, rasterize, vertex_normals
 from espressivo.render.regions import Region
 from espressivo.render.topology import HeadTopology
 
-__all__ = ["PhotoWarp", "WarpField", "plan_warp"]
+__all__ = ["PhotoWarp", "WarpField", "moving_region", "plan_warp"]
 
 Float = NDArray[np.float32]
 
@@ -36,6 +36,8 @@ OPEN_SOURCE_MOUTH = (0.03, 0.12)
 # Ears and hair do not lie deeper than this before the neck's pivot: a steeper drop would fold the picture when the head turns.
 PROXY_FLOOR, PROXY_BLUR, PROXY_RECEDE = 1.0, 0.9, 2.0
 PROXY_LOOKS = 3
+# Breath lifts the shoulders more than the head (across, up), within a limit; where they begin below the chin. Units of the head.
+BODY_FOLLOWS, MOST_SWAY, SHOULDERS = (0.5, 2.0), 0.2, (0.5, 3.5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +53,7 @@ class PhotoWarp:
         trust: ``(V,)`` 0-1, how far the photograph shows this vertex.
         inner_lips: Vertices of the lips that a shut mouth hides.
         fade: Coarse map, 1 on the head, 0 where the background stays.
+        body: Coarse map, 1 on shoulders and chest, which rise and sway a little when the head does.
         proxy_depth: Coarse map of camera depth of the head and what surrounds it, pixels.
     """
 
@@ -63,6 +66,7 @@ class PhotoWarp:
     trust: Float
     inner_lips: NDArray[np.int32]
     fade: Float
+    body: Float
     proxy_depth: Float
 
     def field(self, fit: HeadFit, points: Float, motion: RigidMotion, relight: Float, mouth_opening: float) -> WarpField:
@@ -84,17 +88,19 @@ class PhotoWarp:
         height, width = self.work_grid.shape[:2]
         raster = rasterize(_to_cells(drawn, self.region, width, height), self.triangles, height, width, cull=True)
         trusted, seen, light = raster.offsets(values, self.work_grid)
-        outer = resize(self._outside(trusted, seen, motion), (width, height), LINEAR)
+        outer = resize(self._outside(fit, trusted, seen, motion), (width, height), LINEAR)
         offset = add_outside(trusted, seen, outer)
         size = (self.region.width, self.region.height)
         return WarpField(self.full_grid + resize(offset, size, LINEAR), resize(light, size, LINEAR))
 
-    def _outside(self, trusted: Float, trust: Float, motion: RigidMotion) -> Float:
+    def _outside(self, fit: HeadFit, trusted: Float, trust: Float, motion: RigidMotion) -> Float:
         size = self.coarse_grid.shape[1::-1]
         value, weight = (resize(a, size, AREA) for a in (trusted, trust))
         rigid = np.zeros_like(value) if motion.is_rest else self._proxy_offset(motion)
         own = pull_push(value - rigid * weight[..., None], weight)
         outer: Float = (rigid + own) * self.fade[..., None]
+        if not motion.is_rest:
+            outer -= (self.body * (1 - self.fade))[..., None] * _sway(motion, fit.scale)
         return outer
 
     def _proxy_offset(self, motion: RigidMotion) -> Float:
@@ -130,12 +136,25 @@ def _to_cells(points: Float, region: Region, width: int, height: int) -> Float:
     return cells
 
 
-def plan_warp(fit: HeadFit, topology: HeadTopology, width: int, height: int) -> PhotoWarp:
-    """Prepare the warp of a portrait of ``width`` x ``height`` pixels."""
+def moving_region(fit: HeadFit, width: int, height: int) -> Region:
+    """Where anything can move in a portrait of ``width`` x ``height`` pixels."""
     points = fit.project(fit.vertices(fit.own_expression))
-    reach = (HAIR + FADE_TO) * fit.scale
+    return Region.around(points[_head_vertices(fit)], (HAIR + FADE_TO) * fit.scale, width, height)
+
+
+def plan_warp(fit: HeadFit, topology: HeadTopology, width: int, height: int, alpha: NDArray[np.uint8]) -> PhotoWarp:
+    """Prepare the warp of a portrait.
+
+    Args:
+        fit: The head on it.
+        topology: Its parts.
+        width: Columns of the portrait.
+        height: Rows of the portrait.
+        alpha: 255 on the person, at the :func:`moving_region`.
+    """
+    points = fit.project(fit.vertices(fit.own_expression))
     on_head = _head_vertices(fit)
-    region = Region.around(points[on_head], reach, width, height)
+    region = moving_region(fit, width, height)
     work = max(1.0, fit.scale * fit.head.face_height / MAX_WORK_FACE_PX)
     work_grid = region.grid(work)
     coarse_grid = region.grid(work * COARSE)
@@ -155,8 +174,26 @@ def plan_warp(fit: HeadFit, topology: HeadTopology, width: int, height: int) -> 
         trust=trust,
         inner_lips=inner_lips,
         fade=fade,
+        body=_body(fit, alpha, region, coarse_grid, height),
         proxy_depth=depth,
     )
+
+
+def _body(fit: HeadFit, alpha: NDArray[np.uint8], region: Region, grid: Float, height: int) -> Float:
+    person = resize(as_alpha(alpha), grid.shape[1::-1], AREA)
+    below = (grid[..., 1] - fit.landmarks[FACE_OVAL[18], 1]) / np.float32(fit.scale)
+    body = person * smoothstep(below, *SHOULDERS)
+    if region.bottom < height:
+        body *= smoothstep((region.bottom - grid[..., 1]) / np.float32(fit.scale), 0.0, SHOULDERS[1])
+    faded: Float = body.astype(np.float32)
+    return faded
+
+
+def _sway(motion: RigidMotion, scale: float) -> Float:
+    """Pixels by which the body follows a shift of the head, within limits."""
+    asked = motion.shift[:2] * np.array(BODY_FOLLOWS, np.float32) / np.float32(scale * MOST_SWAY)
+    sway: Float = np.tanh(asked) * np.array([scale, -scale], np.float32) * np.float32(MOST_SWAY)
+    return sway
 
 
 def _head_vertices(fit: HeadFit) -> NDArray[np.bool_]:
