@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TypeVar
 
+import torch
 from diffusers import ModelMixin
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -46,11 +47,17 @@ def load_network(network: type[Network], folder: Path) -> Network:
     return model.eval()
 
 
-def save_network(model: ModelMixin, folder: Path) -> None:
-    """Write ``config.json`` and the weights; the same network always gives the same bytes."""
+def save_network(model: ModelMixin, folder: Path, dtype: torch.dtype = torch.float32) -> None:
+    """Write ``config.json`` and the weights; the same network always gives the same bytes.
+
+    Args:
+        model: The network.
+        folder: Made when missing.
+        dtype: Of the weights on disk; half precision halves the file. They are loaded in the network's own precision.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     config = {name: value for name, value in model.config.items() if not name.startswith("_")}
     text = json.dumps({"_class_name": type(model).__name__, **config}, ensure_ascii=False, indent=2, sort_keys=True)
     (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
-    weights = {name: tensor.detach().float().contiguous() for name, tensor in model.state_dict().items()}
+    weights = {name: tensor.detach().to(dtype).contiguous() for name, tensor in model.state_dict().items()}
     save_file(weights, folder / WEIGHTS)

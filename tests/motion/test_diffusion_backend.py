@@ -16,7 +16,7 @@ from espressivo.motion.denoiser_motion import MotionDenoiser
 from espressivo.motion.diffusion import DiffusionMotion, read_reference
 from espressivo.motion.lip_geometry import lip_measure
 from espressivo.motion.sampler import windows_of
-from espressivo.motion.state import ACTION_DIM, STATE_DIM, emotion_dim, speech_dim
+from espressivo.motion.state import ACTION_DIM, EVENT_DIM, SOUND_DIM, STATE_DIM, emotion_dim, speech_dim
 from espressivo.pretrained import load_network, save_network
 from espressivo.speech.analysis import SpeechAnalysis
 from espressivo.speech.phones import Phone
@@ -28,7 +28,17 @@ def tiny_denoiser() -> MotionDenoiser:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         denoiser = MotionDenoiser(
-            speech_dim(), emotion_dim(), ACTION_DIM, channels=16, num_layers=1, num_heads=2, window=30, num_kept=5, bank_entries=4
+            speech_dim(),
+            SOUND_DIM,
+            emotion_dim(),
+            ACTION_DIM,
+            EVENT_DIM,
+            channels=16,
+            num_layers=1,
+            num_heads=2,
+            window=30,
+            num_kept=5,
+            bank_entries=4,
         )
         torch.nn.init.normal_(denoiser.state_out.weight, std=0.2)
     denoiser.state_mean.fill_(0.1)
@@ -177,9 +187,9 @@ def test_dropped_conditions_have_no_influence() -> None:
     torch.nn.init.normal_(denoiser.layers[0].modulation.weight, std=0.1)
 
     def predicted(scale: float, *given: torch.Tensor) -> torch.Tensor:
-        conditions = [scale * torch.ones(1, 30, width) for width in (speech_dim(), 36, ACTION_DIM)]
+        conditions = [scale * torch.ones(1, 30, width) for width in (speech_dim(), SOUND_DIM, 36, ACTION_DIM)]
         with torch.inference_mode():
-            return denoiser(sample, kept, torch.tensor([500]), *conditions, *given)[0]
+            return denoiser(sample, kept, torch.tensor([500]), *conditions, torch.zeros(1, 30, EVENT_DIM), *given)[0]
 
     torch.testing.assert_close(predicted(0.0, off, off, off), predicted(1.0, off, off, off))
     for given in ((on, off, off), (off, on, off), (off, off, on)):

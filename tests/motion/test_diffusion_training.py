@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from espressivo.motion.state import ACTION_DIM, STATE_DIM, Conditions, emotion_dim, speech_dim
+from espressivo.motion.state import ACTION_DIM, EVENT_DIM, SOUND_DIM, STATE_DIM, Conditions, emotion_dim, speech_dim
 from espressivo.resources import load_config
 from espressivo.training.motion.dataset import Clip, ClipSet, write_clips
 from espressivo.training.motion.train import TrainingSettings, train
@@ -21,16 +21,17 @@ def clip(seed: int, frames: int = 40) -> Clip:
     def noise(width: int) -> np.ndarray:
         return rng.random((frames, width), dtype=np.float32)
 
-    conditions = Conditions(noise(speech_dim()), noise(emotion_dim()), noise(ACTION_DIM), noise(1)[:, 0])
+    widths = (speech_dim(), SOUND_DIM, emotion_dim(), ACTION_DIM, EVENT_DIM)
+    conditions = Conditions(*(noise(width) for width in widths), noise(1)[:, 0])
     state = np.concatenate([conditions.actions[:, :52], np.zeros((frames, 6), np.float32)], axis=1)
-    return Clip(state, conditions, np.ones(STATE_DIM, np.bool_), seed % 3, matched=bool(seed % 2))
+    return Clip(state, conditions, np.ones(STATE_DIM, np.bool_), np.ones(3, np.bool_), seed % 3, matched=bool(seed % 2))
 
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory) -> ClipSet:
     path = tmp_path_factory.mktemp("clips") / "clips.safetensors"
-    write_clips((clip(seed) for seed in range(4)), path)
-    return ClipSet([path], [1.0], MODEL["window"])
+    write_clips((clip(seed) for seed in range(30)), path)
+    return ClipSet([[path]], [1.0], MODEL["window"])
 
 
 def settings(steps: int) -> TrainingSettings:
@@ -38,22 +39,40 @@ def settings(steps: int) -> TrainingSettings:
 
 
 def test_batches_are_windows_of_the_clips(clips) -> None:
-    batch = clips.batch(np.random.default_rng(0), 6)
-    assert batch.state.shape == (6, 20, STATE_DIM)
-    torch.testing.assert_close(batch.state[..., :52], batch.actions[..., :52])
+    for held_out in (False, True):
+        batch = clips.batch(torch.Generator().manual_seed(0), 6, held_out=held_out)
+        assert batch.state.shape == batch.partner.shape == (6, 20, STATE_DIM)
+        # Stored in steps of 1/512 and 1/256.
+        torch.testing.assert_close(batch.state[..., :52], batch.actions[..., :52], rtol=0, atol=1 / 300)
 
 
-def test_the_loss_falls(clips, tmp_path) -> None:
-    run = Run(tmp_path)
-    train(MODEL, settings(21), clips, run)
-    losses = [json.loads(line)["motion"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+def test_the_embedder_sees_another_clip_of_the_same_emotion(clips) -> None:
+    partners = clips.partner.numpy()
+    labels = clips.per_clip["label"].numpy()
+    assert (partners != np.arange(len(partners))).all()
+    np.testing.assert_array_equal(labels[partners], labels)
+
+
+def test_clips_survive_the_disk_to_a_step(tmp_path) -> None:
+    written = clip(5, frames=20)
+    write_clips([written], tmp_path / "one.safetensors")
+    read = ClipSet([[tmp_path / "one.safetensors"]], [1.0], 20).batch(torch.Generator().manual_seed(0), 1)
+    np.testing.assert_allclose(read.state[0], written.state, atol=1 / 1000)
+    np.testing.assert_allclose(read.events[0], written.conditions.events, atol=1 / 500)
+    np.testing.assert_allclose(read.sound[0], written.conditions.sound, atol=1 / 15)
+
+
+def test_the_loss_falls_on_clips_that_were_held_out(clips, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("espressivo.training.motion.train.SAVE_EVERY", 10)
+    train(MODEL, settings(40), clips, Run(tmp_path))
+    losses = [json.loads(line)["held_out"] for line in (tmp_path / "log.jsonl").read_text().splitlines() if "held_out" in line]
     assert losses[-1] < losses[0]
 
 
 def test_a_stopped_run_continues_as_if_it_had_not_stopped(clips, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("espressivo.training.motion.train.SAVE_EVERY", 3)
     # The length of a run shapes its learning rates; a stop does not change the length, so it is held constant here.
-    monkeypatch.setattr("espressivo.training.motion.train.warm_cosine", lambda step, *_: 1.0 / (1 + step))
+    monkeypatch.setattr("espressivo.training.motion.train._rate", lambda _, step, __: 0.001 / (1 + step))
     first, second = Run(tmp_path / "whole"), Run(tmp_path / "halves")
     train(MODEL, settings(6), clips, first)
     train(MODEL, settings(3), clips, second)

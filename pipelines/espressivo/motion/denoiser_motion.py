@@ -1,11 +1,12 @@
 """The denoiser: a transformer over a window of motion, modulated frame by frame by what is asked for.
 
-Legend: B batch, T frames of a window, D = 58 numbers of state, C channels, H heads; S, E, U widths of the conditions speech,
-emotion and actions.
+Legend: B batch, T frames of a window, D = 58 numbers of state, C channels, H heads; S, M, E, U, V widths of the conditions
+speech, sound, emotion, actions and events.
 
-It predicts the clean, standardised state (``prediction_type="sample"``), as motion diffusion models do, because velocity and
-smoothness losses then apply to what is meant. The first frames of a window can be given (``kept``): they continue what was
-generated before.
+It gives the clean, standardised state (``prediction_type="sample"``), as motion diffusion models do, because velocity and
+smoothness losses then apply to what is meant. Inside it predicts the velocity of diffusion (Salimans & Ho 2022), from which the
+clean state follows: what is already clean passes through, and all amounts of noise are learnt alike. The first frames of a
+window can be given (``kept``): they continue what was generated before, and come out as they are.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from espressivo.motion.emotion_bank import EmotionBank, EmotionEmbedder
+from espressivo.motion.noise import make_scheduler
 from espressivo.motion.state import STATE_DIM
 
 __all__ = ["MotionDenoiser"]
@@ -65,8 +67,10 @@ class MotionDenoiser(ModelMixin, ConfigMixin):  # type: ignore[misc, unused-igno
 
     Args:
         speech_dim: Width of the speech condition.
+        sound_dim: Width of the sound condition.
         emotion_dim: Width of the emotion condition: shares of the K faces, then four numbers.
         action_dim: Width of the action condition.
+        event_dim: Width of the event condition.
         channels: C.
         num_layers: Transformer layers.
         num_heads: H.
@@ -80,8 +84,10 @@ class MotionDenoiser(ModelMixin, ConfigMixin):  # type: ignore[misc, unused-igno
     def __init__(
         self,
         speech_dim: int,
+        sound_dim: int,
         emotion_dim: int,
         action_dim: int,
+        event_dim: int,
         channels: int = 160,
         num_layers: int = 6,
         num_heads: int = 4,
@@ -95,15 +101,17 @@ class MotionDenoiser(ModelMixin, ConfigMixin):  # type: ignore[misc, unused-igno
         # What standardises the state; learnt from the training set, not by gradient.
         self.register_buffer("state_mean", torch.zeros(STATE_DIM))
         self.register_buffer("state_scale", torch.ones(STATE_DIM))
+        self.register_buffer("signal", make_scheduler().alphas_cumprod.sqrt(), persistent=False)
         self.state_in = nn.Linear(STATE_DIM + 1, channels)
         self.position = nn.Parameter(torch.randn(window, channels) * 0.02)
         self.time = nn.Sequential(nn.Linear(channels, channels), nn.SiLU(), nn.Linear(channels, channels))
-        self.speech_in = nn.Conv1d(speech_dim, channels, SPEECH_KERNEL, padding=SPEECH_KERNEL // 2)
+        self.speech_in = nn.Conv1d(speech_dim + sound_dim, channels, SPEECH_KERNEL, padding=SPEECH_KERNEL // 2)
         self.speech_out = nn.Linear(channels, channels)
         self.no_speech = nn.Parameter(torch.zeros(channels))
         self.embedder = EmotionEmbedder(2 * STATE_DIM, self.num_faces, embedding, 2 * channels)
         self.bank = EmotionBank(embedding + 4, channels, bank_entries, num_heads)
         self.actions_in = nn.Sequential(nn.Linear(action_dim, channels), nn.SiLU(), nn.Linear(channels, channels))
+        self.events_in = nn.Linear(event_dim, channels)
         self.no_actions = nn.Parameter(torch.zeros(channels))
         self.layers = nn.ModuleList(_Layer(channels, num_heads) for _ in range(num_layers))
         self.norm = nn.LayerNorm(channels)
@@ -128,21 +136,23 @@ class MotionDenoiser(ModelMixin, ConfigMixin):  # type: ignore[misc, unused-igno
         self,
         timestep: Tensor,
         speech: Tensor,
+        sound: Tensor,
         embedding: Tensor,
         actions: Tensor,
+        events: Tensor,
         has_speech: Tensor,
         has_emotion: Tensor,
         has_actions: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """``(B, T, C)`` that modulates every layer, and the bank's loss; arguments as in :meth:`forward`."""
-        heard = self.speech_in(speech.transpose(1, 2)).transpose(1, 2)
+        heard = self.speech_in(torch.cat([speech, sound], dim=-1).transpose(1, 2)).transpose(1, 2)
         heard = self.speech_out(functional.silu(heard))
         felt = self.bank(embedding * has_emotion[:, None, None])
         shown = self.actions_in(actions)
         heard = torch.where(has_speech[:, None, None] > 0.5, heard, self.no_speech.to(heard.dtype))
         shown = torch.where(has_actions[:, None, None] > 0.5, shown, self.no_actions.to(shown.dtype))
         when = self.time(timestep_features(timestep, self.channels))[:, None]
-        return when + heard + felt.tokens + shown, felt.vq_loss
+        return when + heard + felt.tokens + shown + self.events_in(events), felt.vq_loss
 
     def forward(
         self,
@@ -150,8 +160,10 @@ class MotionDenoiser(ModelMixin, ConfigMixin):  # type: ignore[misc, unused-igno
         kept: Tensor,
         timestep: Tensor,
         speech: Tensor,
+        sound: Tensor,
         embedding: Tensor,
         actions: Tensor,
+        events: Tensor,
         has_speech: Tensor,
         has_emotion: Tensor,
         has_actions: Tensor,
@@ -163,8 +175,10 @@ class MotionDenoiser(ModelMixin, ConfigMixin):  # type: ignore[misc, unused-igno
             kept: ``(B, T)`` 1 where a frame is given, else 0.
             timestep: ``(B,)`` diffusion time.
             speech: ``(B, T, S)``.
+            sound: ``(B, T, M)``, goes with the speech.
             embedding: ``(B, T, Z + 4)`` of :meth:`embed_emotion`, or read from a reference clip.
             actions: ``(B, T, U)``.
+            events: ``(B, T, V)``, always given.
             has_speech: ``(B,)`` 0 drops the condition.
             has_emotion: ``(B,)`` the same.
             has_actions: ``(B,)`` the same.
@@ -172,9 +186,13 @@ class MotionDenoiser(ModelMixin, ConfigMixin):  # type: ignore[misc, unused-igno
         Returns:
             Clean standardised state ``(B, T, D)`` and the bank's scalar loss.
         """
-        condition, vq_loss = self.condition(timestep, speech, embedding, actions, has_speech, has_emotion, has_actions)
+        condition, vq_loss = self.condition(
+            timestep, speech, sound, embedding, actions, events, has_speech, has_emotion, has_actions
+        )
         hidden = self.state_in(torch.cat([sample, kept[..., None]], dim=-1)) + self.position + condition
         modulation = functional.silu(condition)
         for layer in self.layers:
             hidden = layer(hidden, modulation)
-        return self.state_out(self.norm(hidden)), vq_loss
+        signal = self.signal[timestep][:, None, None]
+        clean = signal * sample - (1.0 - signal**2).sqrt() * self.state_out(self.norm(hidden))
+        return torch.where(kept[..., None] > 0.5, sample, clean), vq_loss

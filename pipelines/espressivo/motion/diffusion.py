@@ -6,11 +6,11 @@ same hard constraints as the procedural backend: whatever was sampled, lips meet
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypedDict, Unpack
 
 import numpy as np
 import torch
@@ -24,15 +24,17 @@ from espressivo.face.track import MAX_ROTATION_RAD, MAX_TRANSLATION, FacialActio
 from espressivo.motion.combine import lids_settled
 from espressivo.motion.constraints import apply_constraints
 from espressivo.motion.denoiser_motion import MotionDenoiser
+from espressivo.motion.gaze import eye_weights
 from espressivo.motion.guidance import GuidanceSchedule
-from espressivo.motion.sampler import make_scheduler, sample_windows, windows_of
-from espressivo.motion.state import CARRIAGE_SCALE, MODEL_FPS, Conditions, state_of
+from espressivo.motion.noise import make_scheduler
+from espressivo.motion.sampler import sample_windows, windows_of
+from espressivo.motion.state import CARRIAGE_SCALE, GAZE_SCALE, MODEL_FPS, Conditions, state_of
 from espressivo.motion.visemes import Gesture, gestures
 from espressivo.pretrained import load_network
 from espressivo.resources import checkpoint_folder
 from espressivo.speech.analysis import SpeechAnalysis
 
-__all__ = ["DiffusionMotion", "read_reference"]
+__all__ = ["DiffusionMotion", "MotionOptions", "joined", "read_reference"]
 
 FloatArray = NDArray[np.float64]
 LARGEST_SCALE = 3.0
@@ -42,17 +44,28 @@ DEFAULT_STEPS = 6
 MARGIN_S = 1.0
 SMOOTHING_S = 0.04
 JAW_ALLOWANCE = 0.05
+MOUTH_TEMPERATURE = 0.5
 NUM_WEIGHTS = len(ARKIT_NAMES)
 LOOK = np.array([ARKIT_INDEX[name] for name in ARKIT_NAMES if name.startswith("eyeLook")])
 BLINK = np.array([ARKIT_INDEX["eyeBlinkLeft"], ARKIT_INDEX["eyeBlinkRight"]])
 JAW = ARKIT_INDEX["jawOpen"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Gains:
-    head: float
-    gaze: float
-    blinks: float
+class MotionOptions(TypedDict, total=False):
+    """Keyword arguments of :meth:`DiffusionMotion.stream` that have defaults, for type checkers."""
+
+    speech_scale: float
+    emotion_scale: float
+    muscle_scale: float
+    head_scale: float
+    gaze_scale: float
+    blink_scale: float
+    num_inference_steps: int
+    schedule: GuidanceSchedule | None
+    reference: FacialActionTrack | None
+    captured_mouth: bool
+    mouth_temperature: float
+    on_step: Callable[[int, int], None] | None
 
 
 class DiffusionMotion:
@@ -84,47 +97,14 @@ class DiffusionMotion:
         duration_s: float,
         fps: Fraction,
         seed: int,
-        speech_scale: float = 1.0,
-        emotion_scale: float = 1.0,
-        muscle_scale: float = 1.0,
-        head_scale: float = 1.0,
-        gaze_scale: float = 1.0,
-        blink_scale: float = 1.0,
-        num_inference_steps: int = DEFAULT_STEPS,
-        schedule: GuidanceSchedule | None = None,
-        reference: FacialActionTrack | None = None,
-        on_step: Callable[[int, int], None] | None = None,
+        **options: Unpack[MotionOptions],
     ) -> FacialActionTrack:
         """Act out a plan; arguments as in :meth:`stream`.
 
         Returns:
             ``ceil(duration_s x fps)`` frames, in range and bounded in speed.
         """
-        pieces = list(
-            self.stream(
-                plan,
-                speech,
-                duration_s=duration_s,
-                fps=fps,
-                seed=seed,
-                speech_scale=speech_scale,
-                emotion_scale=emotion_scale,
-                muscle_scale=muscle_scale,
-                head_scale=head_scale,
-                gaze_scale=gaze_scale,
-                blink_scale=blink_scale,
-                num_inference_steps=num_inference_steps,
-                schedule=schedule,
-                reference=reference,
-                on_step=on_step,
-            )
-        )
-        return FacialActionTrack(
-            np.concatenate([piece.weights for piece in pieces]),
-            np.concatenate([piece.head_rotation for piece in pieces]),
-            np.concatenate([piece.head_translation for piece in pieces]),
-            fps,
-        )
+        return joined(self.stream(plan, speech, duration_s=duration_s, fps=fps, seed=seed, **options))
 
     def stream(
         self,
@@ -143,6 +123,8 @@ class DiffusionMotion:
         num_inference_steps: int = DEFAULT_STEPS,
         schedule: GuidanceSchedule | None = None,
         reference: FacialActionTrack | None = None,
+        captured_mouth: bool = False,
+        mouth_temperature: float = MOUTH_TEMPERATURE,
         on_step: Callable[[int, int], None] | None = None,
     ) -> Iterator[FacialActionTrack]:
         """Act out a plan in pieces of some seconds, each given as soon as it is final.
@@ -158,10 +140,13 @@ class DiffusionMotion:
             muscle_scale: Multiplies the guidance by local muscles, 0-3.
             head_scale: Size of the head's own movement, 0-3; what the plan asks of it is not scaled.
             gaze_scale: Size of gaze shifts, 0-3.
-            blink_scale: Depth of blinks, 0-3; lids shut at most fully.
+            blink_scale: Rate of blinks, 0-3.
             num_inference_steps: Denoising steps of each window, 1-200, default 6.
             schedule: How guidance runs over the steps; default: progressive.
             reference: A performance whose emotion is imitated instead of the plan's curve; the plan's muscles stay.
+            captured_mouth: Move the mouth as captured performances do, by the sound beside the phones; the default follows
+                the phones as the articulatory teacher does, which shows every closure.
+            mouth_temperature: Standard deviation of the noise that the mouth is drawn from, 0-1.
             on_step: Called with the number of steps done and their total.
 
         Raises:
@@ -185,7 +170,15 @@ class DiffusionMotion:
         )
         heard = speech if speech_scale > 0.0 else None
         frames = num_frames(duration_s, MODEL_FPS) + 1
-        conditions = Conditions.of(plan, heard, num_frames=frames, seed=seed)
+        conditions = Conditions.of(
+            plan,
+            heard,
+            num_frames=frames,
+            seed=seed,
+            captured=captured_mouth,
+            gaze_scale=gaze_scale,
+            blink_scale=blink_scale,
+        )
         total = num_inference_steps * sum(1 for _ in windows_of(frames, self.denoiser.window, self.denoiser.num_kept))
         done = 0
 
@@ -202,11 +195,12 @@ class DiffusionMotion:
             schedule=schedule,
             num_steps=num_inference_steps,
             seed=seed,
+            mouth_temperature=mouth_temperature,
             embedding=None if reference is None else read_reference(self.denoiser, reference),
             on_step=step,
         )
         sequence = gestures(heard.phones if heard else (), duration_s)
-        finisher = _Finisher(conditions, sequence, num_frames(duration_s, fps), fps, _Gains(head_scale, gaze_scale, blink_scale))
+        finisher = _Finisher(conditions, sequence, num_frames(duration_s, fps), fps, head_scale)
         return finisher.pieces(windows)
 
 
@@ -222,8 +216,8 @@ def read_reference(denoiser: MotionDenoiser, reference: FacialActionTrack) -> to
 class _Finisher:
     """From sampled windows at 25 fps to finished pieces at the frame rate that was asked for."""
 
-    def __init__(self, conditions: Conditions, sequence: Sequence[Gesture], total: int, fps: Fraction, gains: _Gains) -> None:
-        self.conditions, self.sequence, self.total, self.fps, self.gains = conditions, sequence, total, fps, gains
+    def __init__(self, conditions: Conditions, sequence: Sequence[Gesture], total: int, fps: Fraction, head_scale: float) -> None:
+        self.conditions, self.sequence, self.total, self.fps, self.head_scale = conditions, sequence, total, fps, head_scale
         self.model_times_s = (np.arange(len(conditions), dtype=np.float64) + 0.5) / float(MODEL_FPS)
 
     def pieces(self, windows: Iterator[NDArray[np.float32]]) -> Iterator[FacialActionTrack]:
@@ -254,22 +248,40 @@ class _Finisher:
         known_s = self.model_times_s[first : first + len(buffer)]
         state = _interpolated(times_s, known_s, buffer)
         actions = _interpolated(times_s, self.model_times_s, self.conditions.actions)
-        weights = np.clip(state[:, :NUM_WEIGHTS], 0.0, 1.0)
-        weights[:, LOOK] *= self.gains.gaze
-        lids = actions[:, BLINK]
-        weights[:, BLINK] = lids + self.gains.blinks * (weights[:, BLINK] - lids)
+        rotation, translation = self._pose(state[:, NUM_WEIGHTS:], actions[:, NUM_WEIGHTS:] / CARRIAGE_SCALE)
+        events = _interpolated(times_s, self.model_times_s, self.conditions.events)
+        weights = _with_eyes(np.clip(state[:, :NUM_WEIGHTS], 0.0, 1.0), events, rotation)
         frame_s = 1.0 / float(self.fps)
         near = [g for g in self.sequence if g.end_s > times_s[0] - frame_s and g.start_s < times_s[-1] + frame_s]
         jaw_at_rest = actions[:, JAW] + JAW_ALLOWANCE
-        weights = lids_settled(apply_constraints(np.clip(weights, 0.0, 1.0), near, times_s, frame_s, jaw_at_rest))
-        carried = actions[:, NUM_WEIGHTS:] / CARRIAGE_SCALE
+        weights = lids_settled(apply_constraints(weights, near, times_s, frame_s, jaw_at_rest))
+        return weights, rotation, translation
+
+    def _pose(self, sampled: FloatArray, carried: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Rotation and translation ``(T, 3)``: what the plan asks of the head, and the head's own movement as wide as wished."""
         wanted = np.concatenate([carried[:, :3], np.zeros((len(carried), 2)), carried[:, 3:]], axis=1)
-        pose = wanted + self.gains.head * (state[:, NUM_WEIGHTS:] - wanted)
-        return (
-            weights,
-            np.clip(_smoothed(pose[:, :3], frame_s), -MAX_ROTATION_RAD, MAX_ROTATION_RAD),
-            np.clip(_smoothed(pose[:, 3:], frame_s), -MAX_TRANSLATION, MAX_TRANSLATION),
-        )
+        pose = _smoothed(wanted + self.head_scale * (sampled - wanted), 1.0 / float(self.fps))
+        rotation = np.clip(pose[:, :3], -MAX_ROTATION_RAD, MAX_ROTATION_RAD)
+        return rotation, np.clip(pose[:, 3:], -MAX_TRANSLATION, MAX_TRANSLATION)
+
+
+def _with_eyes(weights: FloatArray, events: FloatArray, rotation: FloatArray) -> FloatArray:
+    """Eyes that hold the drawn line of sight whatever the sampled head does, and lids that shut fully in drawn blinks."""
+    result = weights.copy()
+    result[:, LOOK] = eye_weights(events[:, 1:] / GAZE_SCALE, rotation[:, :2])[:, LOOK]
+    result[:, BLINK] = np.maximum(result[:, BLINK], np.clip(events[:, :1], 0.0, 1.0))
+    return result
+
+
+def joined(pieces: Iterable[FacialActionTrack]) -> FacialActionTrack:
+    """Pieces of a performance as one track."""
+    parts = list(pieces)
+    return FacialActionTrack(
+        np.concatenate([piece.weights for piece in parts]),
+        np.concatenate([piece.head_rotation for piece in parts]),
+        np.concatenate([piece.head_translation for piece in parts]),
+        parts[0].fps,
+    )
 
 
 def _smoothed(values: FloatArray, frame_s: float) -> FloatArray:

@@ -17,12 +17,10 @@ from torch.nn import functional
 
 __all__ = ["BankOutput", "EmotionBank", "EmotionEmbedder", "gaussian_divergence"]
 
-COMMITMENT = 0.25
-
 
 @dataclass(frozen=True, slots=True)
 class BankOutput:
-    """``tokens`` ``(B, T, C)`` and the scalar ``vq_loss`` that pulls entries and queries together."""
+    """``tokens`` ``(B, T, C)`` and the scalar ``vq_loss`` that pulls entries to queries."""
 
     tokens: Tensor
     vq_loss: Tensor
@@ -31,10 +29,13 @@ class BankOutput:
 class EmotionBank(nn.Module):
     """Attention over N learnt entries.
 
+    The quantisation loss moves the entries to the queries only. With the usual commitment of queries to entries as well, all
+    emotions collapsed into one entry within some thousand steps, for the denoiser could read them off the muscles.
+
     Args:
         embedding: Z, width of the query.
         channels: C, width of the result.
-        entries: N.
+        entries: N; 0 passes the query on as it is (the ablation without a bank).
         heads: H.
     """
 
@@ -42,18 +43,18 @@ class EmotionBank(nn.Module):
         super().__init__()
         self.heads = heads
         self.query = nn.Sequential(nn.Linear(embedding, channels), nn.SiLU(), nn.Linear(channels, channels))
-        self.entries = nn.Parameter(torch.empty(entries, channels).uniform_(-1.0, 1.0) / entries**0.5)
+        self.entries = nn.Parameter(torch.randn(entries, channels))
         self.key = nn.Linear(channels, channels)
         self.value = nn.Linear(channels, channels)
 
     def forward(self, embedding: Tensor) -> BankOutput:
         """Mix the entries for embeddings ``(B, T, Z)``; the zero vector is "no emotion given"."""
         query = self.query(embedding)  # (B, T, C)
+        if len(self.entries) == 0:
+            return BankOutput(self.value(query), query.new_zeros(()))
         batch, frames, channels = query.shape
         nearest = torch.cdist(query.detach().reshape(-1, channels).float(), self.entries.detach().float()).argmin(dim=-1)
-        chosen = self.entries[nearest].view_as(query)
-        vq_loss = functional.mse_loss(chosen.float(), query.detach().float())
-        vq_loss = vq_loss + COMMITMENT * functional.mse_loss(query.float(), chosen.detach().float())
+        vq_loss = functional.mse_loss(self.entries[nearest].view_as(query).float(), query.detach().float())
         split = (batch, frames, self.heads, channels // self.heads)
         keys, values = (layer(self.entries).view(-1, self.heads, channels // self.heads) for layer in (self.key, self.value))
         scores = torch.einsum("bthc,nhc->bthn", query.view(split), keys) / (channels // self.heads) ** 0.5
@@ -89,6 +90,6 @@ class EmotionEmbedder(nn.Module):
 
 
 def gaussian_divergence(mean: Tensor, log_variance: Tensor, prior_mean: Tensor, prior_log_variance: Tensor) -> Tensor:
-    """Kullback-Leibler divergence of two diagonal Gaussians ``(..., Z)``, summed over Z and averaged over the rest."""
+    """Kullback-Leibler divergence of two diagonal Gaussians ``(..., Z)``, summed over Z: ``(...)``."""
     ratio = (log_variance.exp() + (mean - prior_mean) ** 2) / prior_log_variance.exp()
-    return (0.5 * (prior_log_variance - log_variance + ratio - 1.0)).sum(dim=-1).mean()
+    return (0.5 * (prior_log_variance - log_variance + ratio - 1.0)).sum(dim=-1)

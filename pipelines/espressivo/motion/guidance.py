@@ -36,7 +36,7 @@ class GuidanceSchedule:
         emotion: ``G``, weight of the global emotion in the first steps.
         emotion_least: ``G_min``, what remains of it in the last steps.
         muscles: ``L``, weight of the local muscles in the last steps.
-        start: ``tau``, share of the steps before the muscles begin.
+        start: ``tau``, share of the steps before the muscles begin; 0 because what the first steps decide is not undone later.
         width: ``w``, share of the steps over which they come in.
         order: ``"progressive"``; for ablations ``"constant"`` (both weights at their means over the steps) and ``"reversed"``
             (muscles first, emotion later).
@@ -46,7 +46,7 @@ class GuidanceSchedule:
     emotion: float = 1.0
     emotion_least: float = 1.0
     muscles: float = 1.0
-    start: float = 0.4
+    start: float = 0.0
     width: float = 0.2
     order: Order = "progressive"
 
@@ -58,6 +58,11 @@ class GuidanceWeights:
     speech: float
     emotion: float
     muscles: float
+
+    def passes(self) -> list[int]:
+        """Which of the predictions without conditions, with speech, with emotion too, with muscles too have any weight."""
+        share = (self.speech != 1.0, self.emotion != self.speech, True, self.muscles != 0.0)
+        return [row for row, counts in enumerate(share) if counts]
 
 
 def ramp(progress: float, start: float, width: float) -> float:

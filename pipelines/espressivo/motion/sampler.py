@@ -11,32 +11,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import DDIMScheduler
 from torch import Tensor
 
 from espressivo.motion.denoiser_motion import MotionDenoiser
 from espressivo.motion.guidance import GuidanceSchedule, combine_predictions, guidance_weights, local_mask
-from espressivo.motion.state import STATE_DIM, Conditions
+from espressivo.motion.state import REGIONS, STATE_DIM, Conditions, region_masks
 from espressivo.seeds import numpy_generator
 
-__all__ = ["make_scheduler", "sample_windows", "windows_of"]
+__all__ = ["sample_windows", "windows_of"]
 
 LARGEST_STANDARDISED = 8.0
 # Frames at a window's end whose speech after it is not in view; 0.2 s, as far as lips prepare for what comes.
 LOOK_AHEAD = 5
 # Which conditions each pass of guidance is given: nothing, speech, speech and emotion, all.
 PASSES = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [1.0, 1.0, 1.0]])
-
-
-def make_scheduler() -> Any:  # noqa: ANN401 - diffusers is untyped
-    """DDIM (Song et al. 2021) on a cosine schedule (Nichol & Dhariwal 2021); the network predicts the clean sample."""
-    return DDIMScheduler(
-        num_train_timesteps=1000,
-        beta_schedule="squaredcos_cap_v2",
-        prediction_type="sample",
-        timestep_spacing="trailing",
-        clip_sample=False,
-    )
 
 
 def windows_of(num_frames: int, window: int, num_kept: int) -> Iterator[int]:
@@ -72,16 +60,19 @@ def _denoise(
         if given is not None:
             sample[:, : len(given)] = given
         weights = guidance_weights(schedule, index, num_steps)
-        passes = PASSES if weights.muscles else PASSES[:3]
-        count = len(passes)
+        needed = weights.passes()
+        count = len(needed)
         predicted, _ = denoiser(
             scheduler.scale_model_input(sample, timestep).expand(count, -1, -1),
             kept.expand(count, -1),
             timestep.expand(count),
-            *(conditions[name][None].expand(count, -1, -1) for name in ("speech", "embedding", "actions")),
-            *passes.unbind(dim=1),
+            *(conditions[name][None].expand(count, -1, -1) for name in ("speech", "sound", "embedding", "actions", "events")),
+            *PASSES[needed].unbind(dim=1),
         )
-        nothing, speech, emotion, muscles = (predicted[min(row, count - 1)][None] for row in range(4))
+        # What does not count need not be predicted.
+        four = torch.zeros(4, *predicted.shape[1:])
+        four[needed] = predicted
+        nothing, speech, emotion, muscles = four[:, None]
         guided = combine_predictions(nothing, speech, emotion, muscles, weights, mask)
         sample = scheduler.step(guided.clamp(-LARGEST_STANDARDISED, LARGEST_STANDARDISED), timestep, sample).prev_sample
         on_step()
@@ -103,6 +94,7 @@ def sample_windows(
     schedule: GuidanceSchedule,
     num_steps: int,
     seed: int,
+    mouth_temperature: float = 1.0,
     embedding: Tensor | None = None,
     on_step: Callable[[], None] = lambda: None,
 ) -> Iterator[np.ndarray]:
@@ -115,22 +107,28 @@ def sample_windows(
         schedule: Weights of guidance.
         num_steps: Denoising steps.
         seed: The same seed gives the same motion.
+        mouth_temperature: Standard deviation of the noise that the mouth begins from. The lips are nearly given by what is
+            said; less noise keeps them near the middle of what is likely, while head and eyes keep their variety.
         embedding: ``(Z + 4,)`` emotion read from a reference clip, instead of that of ``conditions``.
         on_step: Called after every step of every window.
     """
     given: Tensor | None = None
+    mouth = torch.from_numpy(region_masks()[REGIONS.index("mouth_jaw")].copy())
+    temperature = torch.where(mouth, mouth_temperature, 1.0)
     for number, start in enumerate(windows_of(len(conditions), denoiser.window, denoiser.num_kept)):
         emotion = _padded(conditions.emotion, start, denoiser.window)
         with torch.inference_mode():
             felt = denoiser.embed_emotion(emotion[None])[0] if embedding is None else embedding.expand(denoiser.window, -1)
         parts = {
             "speech": _padded(conditions.speech, start, denoiser.window),
+            "sound": _padded(conditions.sound, start, denoiser.window),
             "embedding": felt,
             "actions": _padded(conditions.actions, start, denoiser.window),
+            "events": _padded(conditions.events, start, denoiser.window),
             "activity": _padded(conditions.activity[:, None], start, denoiser.window)[:, 0],
         }
         rng = numpy_generator(seed, "diffusion", str(number))
-        noise = torch.from_numpy(rng.standard_normal((denoiser.window, STATE_DIM), dtype=np.float32))
+        noise = torch.from_numpy(rng.standard_normal((denoiser.window, STATE_DIM), dtype=np.float32)) * temperature
         state = _denoise(denoiser, scheduler, noise, given, parts, schedule, num_steps, on_step)
         old = 0 if given is None else len(given)
         remaining = len(conditions) - start

@@ -8,12 +8,8 @@ from pathlib import Path
 import torch
 
 from espressivo.resources import load_config
-from espressivo.training.motion.capture import prepare_facegood
 from espressivo.training.motion.dataset import ClipSet
-from espressivo.training.motion.teacher import prepare_clips
 from espressivo.training.motion.train import TrainingSettings, export, train
-from espressivo.training.phone_network.corpus import read_corpus
-from espressivo.training.phone_network.dataset import is_held_out
 from espressivo.training.runs import Run
 
 
@@ -28,12 +24,21 @@ def _parser() -> argparse.ArgumentParser:
     capture = commands.add_parser("capture", help="read captured mouths with their speech")
     capture.add_argument("--facegood", type=Path, required=True, help="folder with the takes")
     capture.add_argument("-o", "--output", type=Path, required=True, help="safetensors file")
+    templates = commands.add_parser("templates", help="read the head motion of LivePortrait's templates")
+    templates.add_argument("--liveportrait", type=Path, required=True, help="folder with the templates as npz")
+    templates.add_argument("-o", "--output", type=Path, required=True, help="safetensors file")
     training = commands.add_parser("train", help="train, or continue a run")
-    training.add_argument("--data", type=Path, nargs="+", required=True, help="files of prepare and capture")
+    kinds = "files of prepare; give it again for those of capture, and of templates"
+    training.add_argument("--data", type=Path, nargs="+", action="append", required=True, help=kinds)
     training.add_argument("--run", type=Path, required=True)
     training.add_argument("--threads", type=int, default=1)
+    training.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    training.add_argument("--minutes", type=float, help="train for this long instead of the number of steps in the config")
+    training.add_argument("--compile", action="store_true", help="let torch compile the denoiser")
+    training.add_argument("--model", default="model", help="section of the config that describes the denoiser")
     exporting = commands.add_parser("export", help="write the checkpoint of a run")
     exporting.add_argument("--run", type=Path, required=True)
+    exporting.add_argument("--model", default="model", help="as for train")
     exporting.add_argument("-o", "--output", type=Path, required=True)
     return parser
 
@@ -42,19 +47,35 @@ def main() -> None:
     """Run one command."""
     options = _parser().parse_args()
     config = load_config("train/motion.yaml")
+    if options.command == "train":
+        torch.set_num_threads(options.threads)
+        settings = TrainingSettings(**config["training"])
+        shares = settings.shares[: len(options.data)]
+        model = config[options.model]
+        clips = ClipSet(options.data, shares, model["window"], options.device)
+        run = Run(options.run)
+        train(model, settings, clips, run, options.minutes, compiled=options.compile)
+    elif options.command == "export":
+        export(config[options.model], Run(options.run), options.output)
+    else:
+        _make_data(options)
+
+
+def _make_data(options: argparse.Namespace) -> None:
+    # Imported here: reading media needs codecs that a machine which only trains does not have.
+    from espressivo.training.motion.capture import prepare_facegood, prepare_templates
+    from espressivo.training.motion.teacher import prepare_clips
+    from espressivo.training.phone_network.corpus import read_corpus
+    from espressivo.training.phone_network.dataset import is_held_out
+
     if options.command == "prepare":
         held_out = load_config("train/phone_network.yaml")["held_out"]
         items = [item for folder in options.corpus for item in read_corpus(folder) if not is_held_out(item, held_out)]
         prepare_clips(items, options.clips, options.seed, options.output)
     elif options.command == "capture":
         prepare_facegood(options.facegood, options.output)
-    elif options.command == "train":
-        torch.set_num_threads(options.threads)
-        settings = TrainingSettings(**config["training"])
-        shares = settings.shares[: len(options.data)]
-        train(config["model"], settings, ClipSet(options.data, shares, config["model"]["window"]), Run(options.run))
     else:
-        export(config["model"], Run(options.run), options.output)
+        prepare_templates(options.liveportrait, options.output)
 
 
 if __name__ == "__main__":

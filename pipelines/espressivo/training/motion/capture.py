@@ -1,7 +1,7 @@
-"""Captured mouths: the FACEGOOD takes (Mandarin speech with rig controls, MIT) as ARKit weights.
+"""What was captured: mouths of the FACEGOOD takes (Mandarin speech with rig controls) and heads of LivePortrait's templates.
 
-The names that come with the takes are those of another column order; the order below follows the vendor's prediction tables
-and is confirmed by the ten left-right pairs, which agree to within 0.001.
+Both are MIT. The names that come with the takes are those of another column order; the order below follows the vendor's
+prediction tables and is confirmed by the ten left-right pairs, which agree to within 0.001.
 """
 
 from __future__ import annotations
@@ -11,17 +11,29 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from espressivo.face.arkit import ARKIT_INDEX, ARKIT_NAMES, expand_sides
 from espressivo.media.audio import load_audio
 from espressivo.media.clip import AudioClip
-from espressivo.motion.state import ACTION_DIM, MODEL_FPS, STATE_DIM, Conditions, emotion_dim, emotion_faces, speech_condition
+from espressivo.motion.state import (
+    ACTION_DIM,
+    EVENT_DIM,
+    MODEL_FPS,
+    SOUND_DIM,
+    STATE_DIM,
+    Conditions,
+    emotion_dim,
+    emotion_faces,
+    sound_condition,
+    speech_condition,
+)
 from espressivo.speech.features import SAMPLE_RATE_HZ, extract_features
 from espressivo.speech.phone_network import recognise_phones
 from espressivo.training.motion.dataset import Clip, write_clips
 from espressivo.training.motion.teacher import analysis_of
 
-__all__ = ["CAPTURED_SHAPES", "TEST_TAKES", "TRAINING_TAKES", "lip_curves", "prepare_facegood", "read_take"]
+__all__ = ["CAPTURED_SHAPES", "TEST_TAKES", "TRAINING_TAKES", "lip_curves", "prepare_facegood", "prepare_templates", "read_take"]
 
 TRAINING_TAKES: Final = ("1114_2_01", "1114_2_02", "1114_2_03", "1114_2_04", "1114_3_15")
 TEST_TAKES: Final = ("1114_2_05", "1114_3_16")
@@ -47,6 +59,7 @@ COLUMNS: Final[dict[str, dict[int, float]]] = {
     "mouthRollUpper": {77: 0.5, 78: 0.5},
 }
 CAPTURED_SHAPES: Final = tuple(COLUMNS)
+YAW, ROLL = len(ARKIT_NAMES) + 1, len(ARKIT_NAMES) + 2
 FloatArray = NDArray[np.float32]
 
 
@@ -78,8 +91,8 @@ def lip_curves(folder: Path, take: str) -> tuple[AudioClip, NDArray[np.float64],
 
 
 def _clip(folder: Path, take: str) -> Clip:
-    weights, _, sound = read_take(folder, take)
-    samples = sound.mono(SAMPLE_RATE_HZ)
+    weights, _, recording = read_take(folder, take)
+    samples = recording.mono(SAMPLE_RATE_HZ)
     phones = recognise_phones(extract_features(AudioClip(samples[None], SAMPLE_RATE_HZ))).phones
     frames = int(len(weights) / CAPTURE_FPS * float(MODEL_FPS)) - 1
     times_s = (np.arange(frames, dtype=np.float64) + 0.5) / float(MODEL_FPS)
@@ -87,13 +100,43 @@ def _clip(folder: Path, take: str) -> Clip:
     state = np.zeros((frames, STATE_DIM), np.float32)
     for column in range(len(ARKIT_NAMES)):
         state[:, column] = np.interp(times_s, captured_s, weights[:, column])
-    heard, activity = speech_condition(analysis_of(samples, phones), times_s)
-    conditions = Conditions(
-        heard, np.zeros((frames, emotion_dim()), np.float32), np.zeros((frames, ACTION_DIM), np.float32), activity
-    )
+    speech = analysis_of(samples, phones)
+    heard, activity = speech_condition(speech, times_s)
+    sound = np.concatenate([sound_condition(speech, times_s), np.ones((frames, 1), np.float32)], axis=1)
+    conditions = _bare(frames, heard, sound, activity)
     valid = np.zeros(STATE_DIM, np.bool_)
     valid[[ARKIT_INDEX[name] for name in CAPTURED_SHAPES]] = True
-    return Clip(state, conditions, valid, emotion_faces().index("neutral"), matched=True)
+    known = np.array([True, False, False])
+    return Clip(state, conditions, valid, known, emotion_faces().index("neutral"), matched=True)
+
+
+def _bare(frames: int, heard: FloatArray, sound: FloatArray, activity: FloatArray) -> Conditions:
+    """Conditions that say nothing about emotion, muscles and eyes."""
+    emotion, actions, events = (np.zeros((frames, width), np.float32) for width in (emotion_dim(), ACTION_DIM, EVENT_DIM))
+    return Conditions(heard, sound, emotion, actions, events, activity)
+
+
+def _template(path: Path) -> Clip:
+    """How the head of a LivePortrait template turns and tilts around its mean; which way it nods is not documented."""
+    with np.load(path) as file:
+        rotations, fps = file["R"].astype(np.float64), float(file["fps"])
+    _, yaw, roll = Rotation.from_matrix(rotations).as_euler("XYZ").T
+    frames = int(len(rotations) / fps * float(MODEL_FPS)) - 1
+    times_s = (np.arange(frames, dtype=np.float64) + 0.5) / float(MODEL_FPS)
+    captured_s = (np.arange(len(rotations)) + 0.5) / fps
+    state = np.zeros((frames, STATE_DIM), np.float32)
+    for column, curve in ((YAW, yaw), (ROLL, roll)):
+        state[:, column] = np.interp(times_s, captured_s, curve - curve.mean())
+    heard, activity = speech_condition(None, times_s)
+    valid = np.zeros(STATE_DIM, np.bool_)
+    valid[[YAW, ROLL]] = True
+    conditions = _bare(frames, heard, np.zeros((frames, SOUND_DIM), np.float32), activity)
+    return Clip(state, conditions, valid, np.zeros(3, np.bool_), emotion_faces().index("neutral"), matched=True)
+
+
+def prepare_templates(folder: Path, output: Path) -> None:
+    """Write the head motion of LivePortrait's templates (MIT)."""
+    write_clips((_template(path) for path in sorted(folder.glob("*.npz"))), output)
 
 
 def prepare_facegood(folder: Path, output: Path) -> None:

@@ -13,7 +13,7 @@ from espressivo.emotion.plan import EmotionPlan
 from espressivo.face.track import num_frames
 from espressivo.media.clip import AudioClip
 from espressivo.motion.procedural import ProceduralMotion
-from espressivo.motion.state import MODEL_FPS, Conditions, emotion_faces, state_of
+from espressivo.motion.state import MODEL_FPS, Conditions, emotion_faces, sound_condition, state_of
 from espressivo.seeds import numpy_generator
 from espressivo.speech.analysis import SpeechAnalysis
 from espressivo.speech.features import SAMPLE_RATE_HZ, extract_features
@@ -26,7 +26,7 @@ from espressivo.training.phone_network.corpus import CorpusItem
 __all__ = ["analysis_of", "prepare_clips"]
 
 SHORTEST_CLIP_S, LONGEST_CLIP_S = 5.0, 12.0
-SILENT_SHARE, BORROWED_SHARE = 0.1, 0.25
+SILENT_SHARE, BORROWED_SHARE, SOUND_SHARE = 0.1, 0.25, 0.6
 FloatArray = NDArray[np.float32]
 
 
@@ -91,7 +91,12 @@ def _clip(items: Sequence[CorpusItem], index: int, seed: int) -> Clip:
     conditions = Conditions.of(plan, speech, num_frames=num_frames(duration_s, MODEL_FPS), seed=clip_seed)
     shares = conditions.emotion[:, : len(emotion_faces())].mean(axis=0)
     label = int(shares.argmax()) if shares.max() > 0.0 else emotion_faces().index("neutral")
-    return Clip(state_of(track), conditions, np.ones(state_of(track).shape[1], np.bool_), label, matched)
+    if speech is not None and rng.random() < SOUND_SHARE:
+        # The sound is there, but it does not move this mouth: the flag in the last column stays 0.
+        times_s = (np.arange(len(track), dtype=np.float64) + 0.5) / float(MODEL_FPS)
+        conditions.sound[:, :-1] = sound_condition(speech, times_s)
+    state = state_of(track)
+    return Clip(state, conditions, np.ones(state.shape[1], np.bool_), np.ones(3, np.bool_), label, matched)
 
 
 def prepare_clips(items: Sequence[CorpusItem], count: int, seed: int, output: Path) -> None:

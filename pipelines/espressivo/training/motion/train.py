@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from diffusers import DDIMScheduler
 from torch import Tensor, nn
@@ -16,18 +15,25 @@ from torch.nn import functional
 from espressivo.face.arkit import ARKIT_NAMES
 from espressivo.motion.denoiser_motion import MotionDenoiser
 from espressivo.motion.emotion_bank import gaussian_divergence
-from espressivo.motion.sampler import make_scheduler
-from espressivo.motion.state import ACTION_DIM, STATE_DIM, emotion_dim, emotion_faces, speech_dim
+from espressivo.motion.noise import make_scheduler
+from espressivo.motion.state import ACTION_DIM, EVENT_DIM, SOUND_DIM, STATE_DIM, emotion_dim, emotion_faces, speech_dim
 from espressivo.pretrained import save_network
-from espressivo.seeds import child_seed, numpy_generator
+from espressivo.seeds import child_seed
 from espressivo.training.motion.dataset import Batch, ClipSet
 from espressivo.training.runs import MovingAverage, Run, warm_cosine
 
 __all__ = ["TrainingSettings", "export", "train"]
 
-LOG_EVERY, SAVE_EVERY = 20, 50
+LOG_EVERY, SAVE_EVERY = 50, 500
+HELD_OUT_WINDOWS = 256
+CLOCK = 1_000_000
+EPSILON = 1e-6
 MOUTH_WEIGHT = 2.0
 LATEST_CLASSIFIED = 0.6
+# Weight of a window's loss at most: 1 / noise variance, as if the velocity of diffusion were compared, without its singular end.
+LARGEST_NOISE_WEIGHT = 6.0
+# A person's own face and liveliness, which a reference clip shows beside the emotion: standardised offset, log of a factor.
+PERSON_OFFSET_SD, PERSON_LOG_SD = 0.3, 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +41,19 @@ class TrainingSettings:
     """``configs/train/motion.yaml``, section ``training``.
 
     Attributes:
-        steps: Optimiser steps.
+        steps: Optimiser steps, if no time is given.
         batch: Windows in a step.
         learning_rate: Peak.
         weight_decay: Of AdamW.
         warm_up: Steps until the peak.
+        average: Decay of the moving average that is shipped.
         drop_speech: Share of windows that go without the speech condition.
-        drop_emotion: The same for emotion.
-        drop_actions: The same for local actions.
+        drop_sound: Share of windows with speech that go without its sound.
+        drop_emotion: Share of windows without emotion.
+        drop_actions: Share of windows without local actions.
         keep_share: Share of windows whose first frames are given.
         kept_noise: Standard deviation of the noise on given frames, standardised; what was generated is not perfect either.
-        clip_share: Share of windows whose emotion is read from the window itself by the embedder.
+        clip_share: Share of windows whose emotion is read by the embedder from another clip of the same emotion.
         velocity: Weight of the loss on differences of frames.
         smoothness: Weight of the loss on second differences.
         vector_quantisation: Weight of the bank's loss.
@@ -60,7 +68,9 @@ class TrainingSettings:
     learning_rate: float
     weight_decay: float
     warm_up: int
+    average: float
     drop_speech: float
+    drop_sound: float
     drop_emotion: float
     drop_actions: float
     keep_share: float
@@ -75,6 +85,15 @@ class TrainingSettings:
     seed: int
 
 
+def _importance() -> Tensor:
+    """``(D,)`` how much each number counts: the mouth twice, for speech is read from it."""
+    weights = torch.ones(STATE_DIM)
+    for index, name in enumerate(ARKIT_NAMES):
+        if name.startswith(("mouth", "jaw", "tongue")):
+            weights[index] = MOUTH_WEIGHT
+    return weights / weights.mean()
+
+
 class _Trained(nn.Module):
     """The denoiser and the classifier that judges its estimates; the classifier is not shipped.
 
@@ -85,24 +104,17 @@ class _Trained(nn.Module):
 
     def __init__(self, model: dict[str, Any], seed: int) -> None:
         super().__init__()
+        widths = {"speech_dim": speech_dim(), "sound_dim": SOUND_DIM, "emotion_dim": emotion_dim()}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(child_seed(seed, "weights"))
-            self.denoiser = MotionDenoiser(speech_dim=speech_dim(), emotion_dim=emotion_dim(), action_dim=ACTION_DIM, **model)
+            self.denoiser = MotionDenoiser(**widths, action_dim=ACTION_DIM, event_dim=EVENT_DIM, **model)
+            self.register_buffer("importance", _importance(), persistent=False)
             self.classifier = nn.Sequential(nn.Linear(2 * STATE_DIM, 128), nn.SiLU(), nn.Linear(128, len(emotion_faces())))
 
 
 def clip_statistics(state: Tensor) -> Tensor:
     """``(B, 2 D)`` mean and standard deviation over the frames of standardised state ``(B, T, D)``."""
     return torch.cat([state.mean(dim=1), state.std(dim=1)], dim=-1)
-
-
-def _state_weights() -> Tensor:
-    """``(D,)`` how much each number counts: the mouth twice, for speech is read from it."""
-    weights = torch.ones(STATE_DIM)
-    for index, name in enumerate(ARKIT_NAMES):
-        if name.startswith(("mouth", "jaw", "tongue")):
-            weights[index] = MOUTH_WEIGHT
-    return weights / weights.mean()
 
 
 def _motion_losses(predicted: Tensor, clean: Tensor, weights: Tensor, settings: TrainingSettings) -> Tensor:
@@ -113,80 +125,188 @@ def _motion_losses(predicted: Tensor, clean: Tensor, weights: Tensor, settings: 
     return loss + settings.smoothness * (weights * error.diff(n=2, dim=1) ** 2).mean()
 
 
-def _losses(
-    trained: _Trained, scheduler: DDIMScheduler, batch: Batch, settings: TrainingSettings, rng: np.random.Generator
-) -> dict[str, Tensor]:
+class _Chance:
+    """Everything random in a step, on the device."""
+
+    def __init__(self, seed: int, name: str, device: torch.device) -> None:
+        self.device = device
+        self.generator = torch.Generator(device).manual_seed(child_seed(seed, "step", name))
+
+    def noise(self, *shape: int) -> Tensor:
+        """Standard normal numbers."""
+        return torch.randn(shape, device=self.device, generator=self.generator)
+
+    def whether(self, share: float, size: int) -> Tensor:
+        """``(size,)`` 1 with the probability ``share``, else 0."""
+        return (torch.rand(size, device=self.device, generator=self.generator) < share).float()
+
+
+def _completed(batch: Batch, chance: _Chance) -> tuple[Batch, Tensor]:
+    """What a clip does not hold is lent by complete clips, eyes with what they look at; and whose embedder counts for whom.
+
+    No loss is taken on what was lent, but the denoiser sees faces that are alive all over, as it does when it samples.
+    """
+    complete = batch.valid.min(dim=1).values
+    lender = torch.multinomial(complete + EPSILON, len(complete), replacement=True, generator=chance.generator)
+    lender = torch.where(complete > 0.5, torch.arange(len(complete), device=complete.device), lender)
+    state = torch.where(batch.valid[:, None] > 0.5, batch.state, batch.state[lender])
+    return replace(batch, state=state, events=batch.events[lender], partner=batch.partner[lender]), complete
+
+
+def _felt(
+    trained: _Trained, batch: Batch, complete: Tensor, settings: TrainingSettings, chance: _Chance
+) -> tuple[Tensor, Tensor]:
+    """Emotion embeddings ``(B, T, Z + 4)``, some read from a partner's clip, and the divergence ``(B,)`` of what was read."""
     denoiser = trained.denoiser
-    size = len(batch.state)
-    clean = denoiser.standardise(batch.state) * batch.valid[:, None]
-    noise = torch.from_numpy(rng.standard_normal(clean.shape, dtype=np.float32))
-    timestep = torch.from_numpy(rng.integers(0, scheduler.config.num_train_timesteps, size))
-    kept = torch.zeros(clean.shape[:2])
-    kept[torch.from_numpy(rng.random(size)) < settings.keep_share, : denoiser.num_kept] = 1.0
-    given = clean + settings.kept_noise * torch.from_numpy(rng.standard_normal(clean.shape, dtype=np.float32))
-    noisy = torch.where(kept[..., None] > 0.5, given, scheduler.add_noise(clean, noise, timestep))
-
-    has_speech = torch.from_numpy(rng.random(size) >= settings.drop_speech).float()
-    has_actions = torch.from_numpy(rng.random(size) >= settings.drop_actions).float()
-    has_emotion = torch.from_numpy(rng.random(size) >= settings.drop_emotion).float()
-    # Muscles that were borrowed from another emotion say nothing about this one.
-    has_emotion = has_emotion * torch.maximum(batch.matched, has_actions)
-
-    statistics = clip_statistics(clean)
-    mean, log_variance = denoiser.embedder(statistics)
+    seen = clip_statistics(denoiser.standardise(batch.partner))
+    mean, spread = seen.chunk(2, dim=-1)
+    person = (PERSON_LOG_SD * chance.noise(len(seen), 1)).exp()
+    seen = torch.cat([mean * person + PERSON_OFFSET_SD * chance.noise(*mean.shape), spread * person], dim=-1)
+    mean, log_variance = denoiser.embedder(seen)
     prior = denoiser.embedder.prior(batch.emotion[..., : denoiser.num_faces].mean(dim=1))
     divergence = gaussian_divergence(mean, log_variance, *prior)
-    drawn = mean + (0.5 * log_variance).exp() * torch.from_numpy(rng.standard_normal(mean.shape, dtype=np.float32))
-    from_clip = torch.from_numpy(rng.random(size) < settings.clip_share)[:, None, None]
-    read = functional.pad(drawn, (0, 4))[:, None].expand(-1, clean.shape[1], -1)
-    embedding = torch.where(from_clip, read, denoiser.embed_emotion(batch.emotion))
+    drawn = mean + (0.5 * log_variance).exp() * chance.noise(*mean.shape)
+    from_clip = (chance.whether(settings.clip_share, len(mean)) * complete)[:, None, None] > 0.5
+    read = functional.pad(drawn, (0, 4))[:, None].expand(-1, batch.state.shape[1], -1)
+    return torch.where(from_clip, read, denoiser.embed_emotion(batch.emotion)), divergence
 
-    with torch.autocast("cpu", torch.bfloat16):
+
+def _losses(
+    trained: _Trained, scheduler: DDIMScheduler, batch: Batch, settings: TrainingSettings, chance: _Chance
+) -> dict[str, Tensor]:
+    """The weighted parts of the loss for one batch."""
+    denoiser = trained.denoiser
+    batch, complete = _completed(batch, chance)
+    clean = denoiser.standardise(batch.state)
+    size, frames, _ = clean.shape
+    device = clean.device
+    timestep = torch.randint(0, scheduler.config.num_train_timesteps, (size,), device=device, generator=chance.generator)
+    noisy = scheduler.add_noise(clean, chance.noise(*clean.shape), timestep)
+    is_kept = (torch.arange(frames, device=device) < denoiser.num_kept)[None] * chance.whether(settings.keep_share, size)[:, None]
+    given = clean + settings.kept_noise * chance.noise(*clean.shape)
+    noisy = torch.where(is_kept[..., None] > 0.5, given, noisy)
+    has_speech, has_emotion, has_actions = (
+        (1.0 - chance.whether(share, size)) * batch.known[:, index]
+        for index, share in enumerate((settings.drop_speech, settings.drop_emotion, settings.drop_actions))
+    )
+    # Muscles that were borrowed from another emotion say nothing about this one.
+    has_emotion = has_emotion * torch.maximum(batch.matched, has_actions)
+    # A captured mouth follows its own sound; without it there is nothing that tells it from the teacher's.
+    captured = batch.sound[:, :, -1:].amax(dim=1)[:, 0]
+    has_sound = torch.maximum(1.0 - chance.whether(settings.drop_sound, size), captured)
+    embedding, divergence = _felt(trained, batch, complete, settings, chance)
+
+    with torch.autocast(device.type, torch.bfloat16):
         predicted, vq_loss = denoiser(
-            noisy, kept, timestep, batch.speech, embedding, batch.actions, has_speech, has_emotion, has_actions
+            noisy,
+            is_kept,
+            timestep,
+            batch.speech,
+            batch.sound * has_sound[:, None, None],
+            embedding,
+            batch.actions,
+            batch.events,
+            has_speech,
+            has_emotion,
+            has_actions,
         )
-    predicted = predicted.float()
-    judged = (timestep < LATEST_CLASSIFIED * scheduler.config.num_train_timesteps).float() * batch.matched
+    predicted = torch.where(is_kept[..., None] > 0.5, clean, predicted.float())
+    judged = (timestep < LATEST_CLASSIFIED * scheduler.config.num_train_timesteps).float() * batch.matched * complete
     estimated = functional.cross_entropy(trained.classifier(clip_statistics(predicted)), batch.label, reduction="none")
-    real = functional.cross_entropy(trained.classifier(statistics), batch.label, reduction="none")
-    discrimination = (judged * estimated + batch.matched * real).mean()
-    weights = (_state_weights() * batch.valid)[:, None]
+    real = functional.cross_entropy(trained.classifier(clip_statistics(clean)), batch.label, reduction="none")
+    noise_weight = (1.0 / (1.0 - denoiser.signal[timestep] ** 2)).clamp_max(LARGEST_NOISE_WEIGHT)
+    weights = (trained.get_buffer("importance") * batch.valid * noise_weight[:, None])[:, None]
     return {
         "motion": _motion_losses(predicted, clean, weights, settings),
         "vector_quantisation": settings.vector_quantisation * vq_loss,
-        "divergence": settings.divergence * divergence,
-        "discrimination": settings.discrimination * discrimination,
+        "divergence": settings.divergence * (complete * divergence).mean(),
+        "discrimination": settings.discrimination * (judged * estimated + batch.matched * complete * real).mean(),
     }
 
 
-def train(model: dict[str, Any], settings: TrainingSettings, clips: ClipSet, run: Run) -> None:
-    """Train, or continue a run that was stopped."""
-    trained = _Trained(model, settings.seed)
+class _Progress:
+    """Share of a training that is done, by steps or by the clock."""
+
+    def __init__(self, settings: TrainingSettings, minutes: float | None) -> None:
+        self.settings, self.minutes, self.started = settings, minutes, time.perf_counter()
+
+    def seconds(self) -> float:
+        """Since the start."""
+        return time.perf_counter() - self.started
+
+    def share(self, step: int) -> float:
+        """0 at the start, 1 at the end."""
+        return step / self.settings.steps if self.minutes is None else min(1.0, self.seconds() / (60.0 * self.minutes))
+
+
+def _rate(settings: TrainingSettings, step: int, done: float) -> float:
+    """The learning rate: straight up over the first steps, and a half cosine down over the whole training."""
+    rising = min(1.0, (step + 1) / settings.warm_up)
+    return rising * settings.learning_rate * warm_cosine(round(done * CLOCK), CLOCK, 0)
+
+
+@torch.no_grad()
+@torch.compiler.set_stance("force_eager")
+def _held_out(trained: _Trained, scheduler: DDIMScheduler, clips: ClipSet, settings: TrainingSettings) -> float:
+    """The motion loss on clips that are not learnt from, always the same windows and noise."""
+    chance = _Chance(settings.seed, "held-out", clips.device)
+    return _losses(trained, scheduler, clips.batch(chance.generator, HELD_OUT_WINDOWS, held_out=True), settings, chance)[
+        "motion"
+    ].item()
+
+
+def train(
+    model: dict[str, Any],
+    settings: TrainingSettings,
+    clips: ClipSet,
+    run: Run,
+    minutes: float | None = None,
+    *,
+    compiled: bool = False,
+) -> None:
+    """Train, or continue a run that was stopped, on the device that holds the clips.
+
+    Args:
+        model: Section ``model`` of the config.
+        settings: How.
+        clips: What to learn from.
+        run: Where the state is kept.
+        minutes: Train for this long instead of a number of steps; the learning rate follows the clock.
+        compiled: Let torch compile the denoiser; pays on a graphics card in runs of some minutes.
+    """
+    trained = _Trained(model, settings.seed).to(clips.device)
+    if compiled:
+        trained.denoiser.compile()
     mean, scale = clips.statistics()
     trained.denoiser.state_mean.copy_(mean)
     trained.denoiser.state_scale.copy_(scale)
     scheduler = make_scheduler()
-    average = MovingAverage(trained, 0.998)
+    average = MovingAverage(trained, settings.average)
     optimizer = torch.optim.AdamW(trained.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    started = time.perf_counter()
-    for step in range(run.resume(trained, average, optimizer), settings.steps):
-        rng = numpy_generator(settings.seed, "batch", str(step))
-        optimizer.param_groups[0]["lr"] = settings.learning_rate * warm_cosine(step, settings.steps, settings.warm_up)
-        losses = _losses(trained, scheduler, clips.batch(rng, settings.batch), settings, rng)
+    step = run.resume(trained, average, optimizer)
+    average.weights = {name: tensor.to(clips.device) for name, tensor in average.weights.items()}
+    progress = _Progress(settings, minutes)
+    while (done := progress.share(step)) < 1.0:
+        chance = _Chance(settings.seed, str(step), clips.device)
+        optimizer.param_groups[0]["lr"] = _rate(settings, step, done)
+        losses = _losses(trained, scheduler, clips.batch(chance.generator, settings.batch), settings, chance)
         optimizer.zero_grad()
-        sum(losses.values(), torch.zeros(())).backward()
+        sum(losses.values(), torch.zeros((), device=clips.device)).backward()
         torch.nn.utils.clip_grad_norm_(trained.parameters(), 1.0)
         optimizer.step()
         average.update(trained, step)
         if step % LOG_EVERY == 0:
-            values = {name: loss.item() for name, loss in losses.items()}
-            run.log(step=step, **values, seconds=time.perf_counter() - started)
-        if (step + 1) % SAVE_EVERY == 0 or step + 1 == settings.steps:
-            run.save(step + 1, trained, average, optimizer)
+            run.log(step=step, **{name: loss.item() for name, loss in losses.items()}, seconds=progress.seconds())
+        step += 1
+        if step % SAVE_EVERY == 0:
+            run.log(step=step, held_out=_held_out(trained, scheduler, clips, settings), seconds=progress.seconds())
+            run.save(step, trained, average, optimizer)
+    run.log(step=step, held_out=_held_out(trained, scheduler, clips, settings), seconds=progress.seconds())
+    run.save(step, trained, average, optimizer)
 
 
 def export(model: dict[str, Any], run: Run, folder: Path) -> None:
     """Write the averaged denoiser as a checkpoint (without digests and model card)."""
     trained = _Trained(model, 0)
     trained.load_state_dict(run.average_weights(), strict=True)
-    save_network(trained.denoiser, folder)
+    save_network(trained.denoiser, folder, torch.float16)
