@@ -1,4 +1,4 @@
-"""Drawings of a plan and a performance as SVG. Colours follow the page's theme; all text is escaped."""
+"""Drawings of a performance as SVG. Colours follow the page's theme; all text is escaped."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from espressivo.emotion.curve import EmotionCurve
-from espressivo.emotion.plan import EmotionPlan
 from espressivo.face.track import FacialActionTrack
 from espressivo.media.clip import AudioClip
 
-__all__ = ["REGION_COLOURS", "affect_colour", "performance_svg", "timeline_svg"]
+__all__ = ["REGION_COLOURS", "affect_colour", "performance_svg", "with_playhead"]
 
 WIDTH: Final = 960
 LEFT: Final = 92
+RIGHT: Final = 8
 INK: Final = "var(--body-text-color, #2b2622)"
 FAINT: Final = "var(--border-color-primary, #d8d0c4)"
 SUBDUED: Final = "var(--body-text-color-subdued, #7a7168)"
@@ -31,6 +30,7 @@ REGION_COLOURS: Final = {
     "jaw": "#e08e2b",
     "head": "#7d7d7d",
 }
+SAND, AMBER, SLATE = (191, 180, 163), (229, 140, 52), (58, 96, 150)
 ROWS: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
     ("brows up", "brows", ("browInnerUp", "browOuterUpLeft", "browOuterUpRight")),
     ("brows down", "brows", ("browDownLeft", "browDownRight")),
@@ -46,42 +46,29 @@ ROWS: Final[tuple[tuple[str, str, tuple[str, ...]], ...]] = (
 
 
 def affect_colour(valence: float, arousal: float) -> str:
-    """A colour for a state: hue from cool to warm with valence, stronger with arousal."""
-    hue = 222 - 190 * (valence + 1) / 2
-    saturation = 38 + 22 * (arousal + 1)
-    lightness = 64 - 8 * (arousal + 1)
-    return f"hsl({hue:.0f} {saturation:.0f}% {lightness:.0f}%)"
+    """A colour for a state: from slate blue to amber with valence, stronger with arousal. Told apart without red and green."""
+    towards = AMBER if valence > 0 else SLATE
+    share = min(1.0, abs(valence)) * (0.75 + 0.25 * arousal)
+    red, green, blue = (round(calm + share * (strong - calm)) for calm, strong in zip(SAND, towards, strict=True))
+    return f"rgb({red} {green} {blue})"
 
 
-def timeline_svg(plan: EmotionPlan) -> str:
-    """Segments as coloured bands with their labels, and the curves of valence and arousal over them.
+def with_playhead(drawing: str, player: str, duration_s: float, left: float, width: float) -> str:
+    """A drawing whose time axis follows a player, and moves it when pressed.
 
-    It is shown in a narrow column, so its letters are large.
+    Args:
+        drawing: HTML.
+        player: CSS selector of an audio or video element.
+        duration_s: What the width stands for.
+        left: Where time begins, as a share of the drawing's width.
+        width: How wide time is, likewise.
     """
-    duration_s = plan.duration_s
-    parts = []
-    for segment in plan.segments:
-        x, width = _x(segment.start_s, duration_s), _x(segment.end_s, duration_s) - _x(segment.start_s, duration_s)
-        colour = affect_colour(segment.vad.valence, segment.vad.arousal)
-        parts.append(
-            f'<rect x="{x:.1f}" y="40" width="{max(width - 3, 1):.1f}" height="150" rx="10" fill="{colour}" opacity="0.32"/>'
-        )
-        if width > 90:
-            label = escape(f"{segment.label} · {segment.intensity:.0%}")
-            parts.append(f'<text x="{x + 8:.1f}" y="26" font-size="26" fill="{INK}">{label}</text>')
-    times = np.linspace(0, duration_s, 241)
-    vad = EmotionCurve(plan).at(times).vad
-    for name, column, colour, y in (("valence", 0, REGION_COLOURS["lips"], 90), ("arousal", 1, REGION_COLOURS["brows"], 156)):
-        points = " ".join(f"{_x(t, duration_s):.1f},{115 - 66 * v:.1f}" for t, v in zip(times, vad[:, column], strict=True))
-        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="4"/>')
-        parts.append(f'<text x="{LEFT - 8}" y="{y}" text-anchor="end" font-size="24" fill="{colour}">{name}</text>')
-    parts.append(f'<line x1="{LEFT}" x2="{WIDTH}" y1="115" y2="115" stroke="{FAINT}" stroke-dasharray="4 8" stroke-width="2"/>')
-    parts += _seconds_axis(duration_s, 220, font_px=22)
-    return _svg(230, parts, "Emotion over time: segments, valence and arousal")
+    data = f'data-player="{escape(player)}" data-seconds="{duration_s:.3f}" data-left="{left:.5f}" data-width="{width:.5f}"'
+    return f'<div class="timed" {data}>{drawing}<div class="playhead"></div></div>'
 
 
-def performance_svg(track: FacialActionTrack, speech: AudioClip | None) -> str:
-    """The waveform, and under it what the face does, region by region."""
+def performance_svg(track: FacialActionTrack, speech: AudioClip | None, player: str) -> str:
+    """The waveform, and under it what the face does, region by region; a playhead follows ``player``."""
     duration_s = track.duration_s
     parts = [] if speech is None else _waveform(speech, duration_s)
     times = (np.arange(len(track)) + 0.5) / float(track.fps)
@@ -93,7 +80,8 @@ def performance_svg(track: FacialActionTrack, speech: AudioClip | None) -> str:
         parts += _row(label, REGION_COLOURS["head"], times, np.clip(curve, 0, 1), duration_s, 84 + 27 * (len(ROWS) + index))
     height = 84 + 27 * (len(ROWS) + 2) + 26
     parts += _seconds_axis(duration_s, height - 12)
-    return _svg(height, parts, "Facial actions over time, under the waveform of the speech")
+    drawing = _svg(height, parts, "Facial actions over time, under the waveform of the speech")
+    return with_playhead(drawing, player, duration_s, LEFT / WIDTH, (WIDTH - LEFT - RIGHT) / WIDTH)
 
 
 def _waveform(speech: AudioClip, duration_s: float) -> list[str]:
@@ -125,14 +113,14 @@ def _row(
 
 
 def _x(time_s: float, duration_s: float) -> float:
-    return LEFT + (WIDTH - LEFT - 8) * time_s / duration_s
+    return LEFT + (WIDTH - LEFT - RIGHT) * time_s / duration_s
 
 
-def _seconds_axis(duration_s: float, y: float, font_px: int = 12) -> list[str]:
+def _seconds_axis(duration_s: float, y: float) -> list[str]:
     step = next(step for step in (0.5, 1, 2, 5, 10, 30, 60, 300, 1200) if duration_s / step <= 12)
     marks = np.arange(0, duration_s + 1e-9, step)
     return [
-        f'<text x="{_x(float(mark), duration_s):.1f}" y="{y}" font-size="{font_px}" text-anchor="middle" fill="{SUBDUED}">'
+        f'<text x="{_x(float(mark), duration_s):.1f}" y="{y}" font-size="12" text-anchor="middle" fill="{SUBDUED}">'
         f"{mark:g} s</text>"
         for mark in marks
     ]

@@ -1,41 +1,70 @@
-"""What the page does, apart from how it looks: each act is a generator, because only generators can be stopped."""
+"""The pipelines behind the page, what is worth keeping between presses of a button, and the folders for results."""
 
 from __future__ import annotations
 
-import queue
+import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
-from espressivo.emotion.plan import EmotionPlan
-from espressivo.face.track import FacialActionTrack
-from espressivo.progress import CancelToken, ProgressCallback, ProgressEvent
+from espressivo.media.image import load_image
+from espressivo.provenance import digest
 
 if TYPE_CHECKING:
     from espressivo.composition import MusicPipeline
+    from espressivo.render.renderer import FittedPortrait
     from espressivo.scene import ScenePipeline
-    from espressivo.talking_head import TalkingHeadPipeline, TalkingHeadPipelineOutput
+    from espressivo.talking_head import TalkingHeadPipeline
 
-__all__ = ["Studio", "key_frames", "watched"]
+__all__ = ["Kept", "Studio"]
 
 T = TypeVar("T")
-POLL_S = 0.15
+NUM_KEPT: Final = 8
+RESULTS: Final = "results"
 
 
-@dataclass
+class Kept(Generic[T]):
+    """The results of the latest calls by key, safe for threads; equal calls at the same time may both work."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._values: OrderedDict[Hashable, T] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What was made for ``key``, or is made now."""
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+                return self._values[key]
+        value = make()
+        with self._lock:
+            self._values[key] = value
+            while len(self._values) > self._capacity:
+                self._values.popitem(last=False)
+        return value
+
+
 class Studio:
-    """The pipelines, loaded when first used, and the folder for results."""
+    """Pipelines, loaded when first used and shared by all visitors; results in a folder for each visitor.
 
-    folder: Path
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    Args:
+        folder: Everything that is written lies in it.
+        keep_s: How long results are kept.
+    """
+
+    def __init__(self, folder: Path, keep_s: float) -> None:
+        self.folder = folder
+        self.keep_s = keep_s
+        self.is_loaded = False
+        self._lock = threading.Lock()
+        self._portraits: Kept[FittedPortrait] = Kept(NUM_KEPT)
 
     @cached_property
     def _talking_head(self) -> TalkingHeadPipeline:
@@ -44,9 +73,11 @@ class Studio:
         return TalkingHeadPipeline.from_pretrained()
 
     def talking_head(self) -> TalkingHeadPipeline:
-        """The talking head, shared by all visitors."""
+        """The talking head."""
         with self._lock:
-            return self._talking_head
+            pipeline = self._talking_head
+            self.is_loaded = True
+            return pipeline
 
     def music(self) -> MusicPipeline:
         """The composer."""
@@ -60,63 +91,48 @@ class Studio:
 
         return ScenePipeline(self.talking_head(), self.music())
 
-    def new_folder(self) -> Path:
-        """A fresh folder for one result."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(dir=self.folder))
+    def fitted(self, portrait: Path, size: int) -> FittedPortrait:
+        """The head fitted to a portrait; fitting takes longer than drawing it a few times, so the latest are kept."""
+        from espressivo.render.renderer import prepare_portrait
+
+        renderer = self.talking_head().renderer
+        return self._portraits.get(
+            (digest(portrait), size), lambda: renderer.fit(prepare_portrait(load_image(portrait), size), face="largest")
+        )
+
+    def new_folder(self, session: str | None) -> Path:
+        """A fresh folder for one result of a visitor.
+
+        Args:
+            session: Gradio's hash of the visit; ``None`` for callers without one.
+        """
+        mine = self.folder / RESULTS / _folder_name(session)
+        mine.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(dir=mine))
+
+    def forget(self, session: str | None) -> None:
+        """Remove what a visitor made; Gradio has its own copies of what is still shown."""
+        shutil.rmtree(self.folder / RESULTS / _folder_name(session), ignore_errors=True)
+
+    def sweep(self, now_s: float | None = None) -> int:
+        """Remove results that are older than ``keep_s``, and folders that are empty.
+
+        Returns:
+            Number of results removed.
+        """
+        oldest = (time.time() if now_s is None else now_s) - self.keep_s
+        num_removed = 0
+        for result in (self.folder / RESULTS).glob("*/*"):
+            with suppress(FileNotFoundError):
+                if result.stat().st_mtime < oldest:
+                    shutil.rmtree(result, ignore_errors=True)
+                    num_removed += 1
+        for visitor in (self.folder / RESULTS).glob("*"):
+            with suppress(OSError):
+                visitor.rmdir()
+        return num_removed
 
 
-def watched(work: Callable[[ProgressCallback, CancelToken], T]) -> Iterator[ProgressEvent | T]:
-    """Run ``work`` in a thread; yield its progress and, last, its result. Closing the iterator stops the work.
-
-    Exceptions of the work are raised here.
-    """
-    events: queue.Queue[ProgressEvent] = queue.Queue()
-    token = CancelToken()
-    outcome: list[T] = []
-    failure: list[Exception] = []
-
-    def run() -> None:
-        try:
-            outcome.append(work(events.put, token))
-        except Exception as error:  # noqa: BLE001 - handed over to the thread that shows it
-            failure.append(error)
-
-    worker = threading.Thread(target=run, name="espressivo-demo", daemon=True)
-    worker.start()
-    try:
-        while worker.is_alive():
-            try:
-                event = events.get(timeout=POLL_S)
-            except queue.Empty:
-                continue
-            while not events.empty():
-                event = events.get_nowait()
-            yield event
-    finally:
-        if worker.is_alive():  # else what the work gave back may still hold the token
-            token.cancel()
-        worker.join()
-    if failure:
-        raise failure[0]
-    yield outcome[0]
-
-
-def key_frames(
-    pipeline: TalkingHeadPipeline, prepared: TalkingHeadPipelineOutput, *, count: int = 6, cell_px: int = 220
-) -> NDArray[np.uint8]:
-    """A strip of frames at even distances: what the video will look like, before it is rendered."""
-    track = prepared.track
-    chosen = np.linspace(0, len(track) - 1, count + 2)[1:-1].astype(int)
-    short = FacialActionTrack(track.weights[chosen], track.head_rotation[chosen], track.head_translation[chosen], track.fps)
-    cells = []
-    for frame in pipeline.renderer.frames(prepared.portrait, short):
-        height = round(cell_px * frame.shape[0] / frame.shape[1])
-        cells.append(cv2.resize(frame, (cell_px, height), interpolation=cv2.INTER_AREA))
-    strip: NDArray[np.uint8] = np.hstack(cells)
-    return strip
-
-
-def plan_from_text(text: str | None) -> EmotionPlan | None:
-    """The plan that the page holds as JSON, if it holds one."""
-    return EmotionPlan.from_json(text) if text else None
+def _folder_name(session: str | None) -> str:
+    """A session's hash comes from the browser, so only what cannot lead out of the folder is taken of it."""
+    return "".join(letter for letter in session or "" if letter.isascii() and letter.isalnum())[:64] or "visitor"

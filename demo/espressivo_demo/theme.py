@@ -6,7 +6,7 @@ from typing import Final
 
 import gradio as gr
 
-__all__ = ["CSS", "build_theme"]
+__all__ = ["build_theme"]
 
 SANS: Final = ["-apple-system", "BlinkMacSystemFont", "Segoe UI", "Inter", "Roboto", "Helvetica Neue", "sans-serif"]
 MONO: Final = ["ui-monospace", "SF Mono", "Cascadia Mono", "Consolas", "monospace"]
@@ -43,8 +43,8 @@ def build_theme() -> gr.themes.Base:
         block_background_fill_dark="*neutral_900",
         block_border_color="*neutral_200",
         block_border_color_dark="*neutral_800",
-        block_label_background_fill="transparent",
-        block_label_background_fill_dark="transparent",
+        block_label_background_fill="*neutral_50",
+        block_label_background_fill_dark="*neutral_900",
         block_label_text_color="*neutral_600",
         block_label_text_color_dark="*neutral_400",
         block_shadow="none",
@@ -57,34 +57,3 @@ def build_theme() -> gr.themes.Base:
         button_secondary_background_fill="*neutral_100",
         button_secondary_background_fill_dark="*neutral_800",
     )
-
-
-CSS: Final = """
-.gradio-container {
-  box-sizing: border-box; width: 100% !important; min-width: 0 !important; max-width: min(1320px, 100vw) !important;
-  margin: 0 auto; padding: 0 clamp(2px, 1.4vw, 18px) 40px !important;
-}
-.gradio-container .main { padding: clamp(6px, 1.4vw, 18px) !important; max-width: 100% !important; box-sizing: border-box; }
-.gradio-container .wrap, .gradio-container .contain, .gradio-container .row, .gradio-container .column { min-width: 0; }
-.gradio-container .contain { max-width: 100%; }
-#masthead { padding: 26px 0 6px; }
-#masthead h1 {
-  font-family: 'Iowan Old Style', 'Palatino Linotype', Palatino, Georgia, serif;
-  font-size: clamp(32px, 5vw, 44px); font-weight: 500; font-style: italic; letter-spacing: -0.01em; margin: 0; line-height: 1.05;
-}
-#masthead p { margin: 8px 0 0; color: var(--body-text-color-subdued); font-size: 16px; max-width: 62ch; }
-.thought { border-left: 3px solid var(--color-accent); padding: 2px 0 8px 14px; margin: 0 0 8px; }
-.thought .kind {
-  font-size: 12px; letter-spacing: .08em; text-transform: uppercase; color: var(--color-accent); font-weight: 600;
-}
-.thought .inference { font-size: 15px; margin: 3px 0; }
-.thought .why { font-size: 13px; color: var(--body-text-color-subdued); }
-.thought .mark {
-  font-size: 11px; padding: 1px 7px; border: 1px solid var(--border-color-primary); border-radius: 20px; margin-left: 6px;
-}
-.empty { padding: 34px 18px; text-align: center; color: var(--body-text-color-subdued); }
-button:focus-visible, input:focus-visible, textarea:focus-visible, [tabindex]:focus-visible {
-  outline: 2px solid var(--color-accent); outline-offset: 2px;
-}
-footer { opacity: .7; }
-"""

@@ -27,7 +27,7 @@ PAPER, BLACK_KEY, LINE, BORDER, INK = (252, 251, 247), (243, 241, 234), (224, 22
 VALENCE, AROUSAL = (70, 130, 90), (200, 90, 60)
 SCALE = 2
 """Drawn twice as large and scaled down, for smooth edges."""
-MARGIN, CHORD_ROW, CURVE_ROW = 44, 34, 90
+MARGIN, RIGHT_MARGIN, CHORD_ROW, CURVE_ROW = 44, 12, 34, 90
 
 
 def piano_roll(score: Score, plan: EmotionPlan | None = None, *, width: int = 1400, height: int = 640) -> NDArray[np.uint8]:
@@ -66,7 +66,7 @@ class _Roll:
         self._font = ImageFont.load_default(11 * SCALE)
         self._low = min((note.pitch for note in score.notes), default=60) - 2
         self._high = max((note.pitch for note in score.notes), default=60) + 2
-        self._left, self._right = MARGIN * SCALE, width - 12 * SCALE
+        self._left, self._right = MARGIN * SCALE, width - RIGHT_MARGIN * SCALE
         self._top, self._bottom = 2 * CHORD_ROW * SCALE, height - 20 * SCALE - curve_height
 
     def _x(self, tick: int) -> float:
