@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from espressivo.errors import EspressivoError
     from espressivo.face.track import FacialActionTrack
     from espressivo.progress import CancelToken
+    from espressivo.render.performance import Performance, track_video
     from espressivo.scene import ScenePipeline, ScenePipelineOutput
     from espressivo.talking_head import TalkingHeadPipeline, TalkingHeadPipelineOutput
 
@@ -29,6 +30,7 @@ _HOME_OF = {
     "FacialActionTrack": "espressivo.face.track",
     "MusicPipeline": "espressivo.composition",
     "MusicPipelineOutput": "espressivo.composition",
+    "Performance": "espressivo.render.performance",
     "ScenePipeline": "espressivo.scene",
     "ScenePipelineOutput": "espressivo.scene",
     "TalkingHeadPipeline": "espressivo.talking_head",
@@ -38,6 +40,7 @@ _HOME_OF = {
     "plan_emotion": "espressivo.emotion.planner",
     "read_text": "espressivo.emotion.reading",
     "save_plan": "espressivo.emotion.plan",
+    "track_video": "espressivo.render.performance",
 }
 
 __all__ = [
@@ -48,6 +51,7 @@ __all__ = [
     "FacialActionTrack",
     "MusicPipeline",
     "MusicPipelineOutput",
+    "Performance",
     "ScenePipeline",
     "ScenePipelineOutput",
     "TalkingHeadPipeline",
@@ -57,6 +61,7 @@ __all__ = [
     "plan_emotion",
     "read_text",
     "save_plan",
+    "track_video",
 ]
 
 

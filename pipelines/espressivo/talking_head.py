@@ -23,9 +23,11 @@ from espressivo.media.image import load_image
 from espressivo.media.label import labelled
 from espressivo.media.video import encode_video
 from espressivo.media.watermark import watermarked
+from espressivo.motion.driving import drive as act_out
 from espressivo.motion.procedural import ProceduralMotion
 from espressivo.progress import CancelToken, ProgressCallback, StageTimer
 from espressivo.provenance import Provenance, describe_run
+from espressivo.render.performance import Performance, load_performance
 from espressivo.render.renderer import FittedPortrait, PortraitRenderer, prepare_portrait
 from espressivo.seeds import HasInitialSeed, child_seed, resolve_seed
 from espressivo.settings import TalkSettings
@@ -54,6 +56,7 @@ class TalkingHeadPipelineOutput:
         seed: The seed that was used; the same seed gives the same bytes.
         seconds: Time spent by stage.
         provenance: What the video was made from and how.
+        warnings: What the user should know, such as a face that was lost for a while in a driving clip.
     """
 
     plan: EmotionPlan | None
@@ -65,6 +68,7 @@ class TalkingHeadPipelineOutput:
     seed: int
     seconds: dict[str, float]
     provenance: Provenance
+    warnings: tuple[str, ...] = ()
 
 
 class TalkingHeadOptions(TypedDict, total=False):
@@ -72,6 +76,7 @@ class TalkingHeadOptions(TypedDict, total=False):
 
     plan: EmotionPlan | Path | None
     track: FacialActionTrack | Path | None
+    drive: Performance | Path | None
     intensity: float | None
     transcript: str | None
     duration_s: float | None
@@ -136,6 +141,7 @@ class TalkingHeadPipeline:
         *,
         plan: EmotionPlan | Path | None = None,
         track: FacialActionTrack | Path | None = None,
+        drive: Performance | Path | None = None,
         intensity: float | None = None,
         transcript: str | None = None,
         duration_s: float | None = None,
@@ -157,6 +163,10 @@ class TalkingHeadPipeline:
             emotion: Words ("joy", "joy:0.7+surprise:0.3", "joy turning to awe", a sentence) or a request.
             plan: A finished plan (or its file) instead of ``emotion``.
             track: A finished track (or its file) instead of computed motion.
+            drive: A performance to act out: a clip of a face, a saved track or a Live Link CSV, or what
+                :func:`espressivo.track_video` gave. Without ``speech`` the clip speaks too; with it the mouth says that, and
+                head, gaze, brows and the mouth's mood stay the clip's. An emotion or plan, which is then optional, adds its
+                muscles. See :func:`espressivo.motion.driving.drive`.
             intensity: 0-1, with ``emotion`` as words.
             transcript: The words spoken, for exact alignment.
             duration_s: Length in seconds where there is no speech; default 8.
@@ -180,25 +190,32 @@ class TalkingHeadPipeline:
         _check_output(output_type, output_path)
         timer = StageTimer(progress, cancel)
 
+        if drive is not None and track is not None:
+            raise SettingError("setting.drive", "give either a track, which is replayed as it is, or drive, which is acted out")
+
         with timer.stage("read"):
             clip = load_audio(speech, require_signal=True) if isinstance(speech, Path) else speech
             given = FacialActionTrack.load(track) if isinstance(track, Path) else track
-            length_s = _length_s(clip, given, duration_s)
-            asked = (
-                None
-                if given and emotion is None and plan is None
-                else receive(emotion, plan, duration_s=length_s, intensity=intensity)
-            )
             image = load_image(portrait) if isinstance(portrait, Path) else portrait
             fitted = self.renderer.fit(prepare_portrait(image, settings.size), face=settings.face)
+        performance = load_performance(drive, settings.fps, settings.face, timer) if isinstance(drive, Path) else drive
+        own_words = performance is not None and clip is None
+        if performance is not None and clip is None:
+            clip = performance.speech
+        length_s = _length_s(clip, given, performance, duration_s)
+        needs_emotion = given is None and performance is None
+        asked = receive(emotion, plan, duration_s=length_s, intensity=intensity) if needs_emotion or emotion or plan else None
         with timer.stage("listen"):
-            heard = analyse_speech(clip, transcript=transcript) if clip and not given else None
+            heard = analyse_speech(clip, transcript=transcript) if clip and not given and not own_words else None
         with timer.stage("think"):
             pauses = [(pause.start_s, pause.end_s) for pause in heard.pauses] if heard else []
             words = [(word.start_s, word.end_s) for word in heard.words] if heard else []
             thought = think(asked, pauses=pauses, word_times=words, seed=child_seed(seed, "plan")) if asked else None
         with timer.stage("move"):
-            performed = given or self._move(thought, heard, length_s, settings, seed, callback_on_step_end)
+            if performance is not None:
+                performed = self._act_out(performance, thought, heard, length_s, settings, seed)
+            else:
+                performed = given or self._move(thought, heard, length_s, settings, seed, callback_on_step_end)
 
         provenance = describe_run(
             kind="talking_head",
@@ -208,6 +225,7 @@ class TalkingHeadPipeline:
                 "speech": clip.samples if clip else None,
                 "plan": thought.to_json() if thought else None,
                 "track": given.weights if given else None,
+                "drive": performance.track.weights if performance else None,
             },
             settings=settings.model_dump(mode="json"),
             checkpoints=CHECKPOINTS,
@@ -227,7 +245,41 @@ class TalkingHeadPipeline:
             video_path = output_path
         if not return_dict:
             return video_path or frames, performed
-        return TalkingHeadPipelineOutput(thought, performed, fitted, frames, video_path, clip, seed, timer.seconds, provenance)
+        return TalkingHeadPipelineOutput(
+            plan=thought,
+            track=performed,
+            portrait=fitted,
+            frames=frames,
+            video_path=video_path,
+            speech=clip,
+            seed=seed,
+            seconds=timer.seconds,
+            provenance=provenance,
+            warnings=performance.warnings if performance else (),
+        )
+
+    def _act_out(
+        self,
+        performance: Performance,
+        plan: EmotionPlan | None,
+        heard: SpeechAnalysis | None,
+        duration_s: float,
+        settings: TalkSettings,
+        seed: int,
+    ) -> FacialActionTrack:
+        return act_out(
+            performance.track,
+            fps=settings.fps,
+            duration_s=duration_s,
+            plan=plan,
+            speech=heard,
+            seed=child_seed(seed, "motion"),
+            speech_scale=settings.guidance_speech,
+            emotion_scale=settings.guidance_emotion,
+            muscle_scale=settings.guidance_muscles,
+            head_scale=settings.head,
+            gaze_scale=settings.gaze,
+        )
 
     def _move(
         self,
@@ -271,10 +323,14 @@ def _check_output(output_type: str, output_path: Path | None) -> None:
         raise SettingError("setting.output_path", f"{output_path.name} does not end in .mp4, the one container that is written")
 
 
-def _length_s(clip: AudioClip | None, track: FacialActionTrack | None, duration_s: float | None) -> float:
+def _length_s(
+    clip: AudioClip | None, track: FacialActionTrack | None, performance: Performance | None, duration_s: float | None
+) -> float:
     """Speech is the clock; a given track must last as long as it."""
     if clip is None:
-        return track.duration_s if track else (duration_s or DEFAULT_DURATION_S)
+        if track is not None:
+            return track.duration_s
+        return duration_s or (performance.track.duration_s if performance else DEFAULT_DURATION_S)
     if duration_s is not None:
         raise SettingError("setting.duration", "a duration was given beside speech; the speech decides how long the video lasts")
     if track is not None and len(track) != num_frames(clip.duration_s, track.fps):

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from espressivo import CancelToken, TalkingHeadPipeline
+from espressivo import CancelToken, TalkingHeadPipeline, track_video
 from espressivo.errors import AudioInputError, Cancelled, EmotionInputError, ImageInputError, SettingError, TrackError
 from espressivo.face.arkit import ARKIT_NAMES
 from espressivo.face.track import num_frames
@@ -186,3 +186,43 @@ def test_the_invisible_mark_is_that_of_the_record_even_without_metadata(talking_
     stranger = result.provenance.model_copy(update={"seed": 2})
     encode_video(bare, read_frames(path), fps=Fraction(25), metadata=stranger.metadata())
     assert "belongs to another record" in verify_file(bare).problems[0]
+
+
+@pytest.fixture(scope="module")
+def driving_clip(talking_head, small_portrait, short_speech, tmp_path_factory):
+    """A clip that the pipeline itself made, and its track."""
+    path = tmp_path_factory.mktemp("drive") / "acted.mp4"
+    made = talking_head(small_portrait, short_speech, "joy", seed=4, output_path=path)
+    return path, made.track
+
+
+def test_a_clip_drives_a_portrait_and_speaks(talking_head, small_portrait, driving_clip, tmp_path):
+    clip, acted = driving_clip
+    result = talking_head(small_portrait, drive=clip, seed=1, output_path=tmp_path / "driven.mp4")
+    film = probe_video(tmp_path / "driven.mp4")
+    assert film.has_audio
+    assert film.num_frames == len(acted) == len(result.track)
+    assert result.plan is None
+    assert np.corrcoef(result.track.shape("jawOpen"), acted.shape("jawOpen"))[0, 1] > 0.7
+    assert {"watch", "read", "move"} <= set(result.seconds)
+    assert "drive" in result.provenance.inputs
+
+
+def test_what_a_clip_drives_depends_on_what_else_is_given(talking_head, small_portrait, driving_clip, short_speech):
+    clip, _ = driving_clip
+    performance = track_video(clip)
+    alone = talking_head(small_portrait, drive=performance, output_type="track", seed=1)
+    angry = talking_head(small_portrait, None, "anger", drive=performance, output_type="track", seed=1)
+    assert angry.plan is not None
+    assert (angry.track.shape("browDownLeft") - alone.track.shape("browDownLeft")).max() > 0.2
+    np.testing.assert_allclose(angry.track.shape("jawOpen"), alone.track.shape("jawOpen"), atol=0.12)
+    spoken = talking_head(small_portrait, short_speech, drive=performance, output_type="track", seed=1)
+    np.testing.assert_allclose(spoken.track.shape("browInnerUp"), alone.track.shape("browInnerUp"), atol=1e-5)
+    assert not np.allclose(spoken.track.shape("jawOpen"), alone.track.shape("jawOpen"), atol=0.05)
+
+
+def test_a_track_is_replayed_or_acted_out_not_both(talking_head, small_portrait, driving_clip):
+    clip, acted = driving_clip
+    with pytest.raises(SettingError) as caught:
+        talking_head(small_portrait, drive=clip, track=acted, output_type="track")
+    assert caught.value.code == "setting.drive"

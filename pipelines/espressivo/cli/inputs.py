@@ -29,15 +29,16 @@ class TalkInputs:
     speech: AudioClip | None
 
 
-def checked_inputs(asked: Asked, portrait: Path, speech: Path | None, settings: TalkSettings) -> TalkInputs:
-    """Read the inputs of a talking head.
+def checked_inputs(asked: Asked | None, portrait: Path, speech: Path | None, settings: TalkSettings) -> TalkInputs:
+    """Read the inputs of a talking head; ``asked`` is ``None`` where a performance drives it.
 
     Raises:
         InputError: The emotion, the picture, its face or the sound cannot be used.
     """
     from espressivo.emotion.intake import receive
 
-    receive(asked.emotion, asked.plan, duration_s=LONGEST_S, intensity=asked.intensity)
+    if asked is not None:
+        receive(asked.emotion, asked.plan, duration_s=LONGEST_S, intensity=asked.intensity)
     from espressivo.media.image import load_image
 
     image = load_image(portrait)

@@ -15,40 +15,63 @@ from espressivo.cli.options import (
     JsonOption,
     QuietOption,
     SeedOption,
-    asked_emotion,
+    asked_emotion_or_none,
     read_text_file,
     takes,
     talk_settings,
 )
 from espressivo.cli.report import RunReport
 from espressivo.console import shown_progress
+from espressivo.errors import EmotionInputError, SettingError
 
 if TYPE_CHECKING:
     from espressivo.settings import TalkSettings
 
 __all__ = ["consent_warnings", "talk"]
 
+TRACK_KINDS = (".safetensors", ".csv")
 
-@takes(asked=asked_emotion, settings=talk_settings)
+
+@takes(asked=asked_emotion_or_none, settings=talk_settings)
 def talk(
     portrait: Annotated[Path, typer.Option("--portrait", "-p", help="Picture of one face.")],
-    asked: Asked,
+    asked: Asked | None,
     settings: TalkSettings,
     speech: Annotated[Path | None, typer.Option("--speech", "-s", help="Sound file; decides the length.")] = None,
     transcript: Annotated[Path | None, typer.Option("--transcript", help="Text file with the words spoken (English).")] = None,
+    drive: Annotated[
+        Path | None,
+        typer.Option(
+            "--drive",
+            help="A performance to act out: a clip of a face, or saved actions (.safetensors, Live Link .csv). Head, gaze, lids, "
+            "brows and cheeks are the performance's; without --speech, lips and sound too. With --speech the mouth says that and "
+            "keeps only the performance's mood. An --emotion adds its muscles, less so around the lips.",
+        ),
+    ] = None,
     duration: Annotated[float | None, typer.Option("--duration", help="Seconds, where there is no speech.")] = None,
     seed: SeedOption = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The video.", rich_help_panel=OUTPUT)] = Path("talk.mp4"),
+    save_track: Annotated[
+        Path | None, typer.Option("--save-track", help="The actions, as .safetensors or Live Link .csv.", rich_help_panel=OUTPUT)
+    ] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Make a portrait speak with an emotion."""
+    """Make a portrait speak with an emotion, or act out a recorded performance."""
     started = time.perf_counter()
     from espressivo.seeds import resolve_seed
 
+    if save_track is not None and save_track.suffix.lower() not in TRACK_KINDS:
+        raise SettingError("setting.save_track", f"{save_track.name} is of no kind that is written: {', '.join(TRACK_KINDS)}")
+
     seed = resolve_seed(seed)
     words = read_text_file(transcript)
+    if asked is None and drive is None:
+        raise EmotionInputError(
+            "emotion.one_form", "give an emotion (--emotion, --vad, --keyframes, --dialogue, --plan) or --drive"
+        )
     inputs = checked_inputs(asked, portrait, speech, settings)
+    from espressivo.media.atomic import atomic_output
     from espressivo.talking_head import TalkingHeadPipeline
 
     pipeline = TalkingHeadPipeline.from_pretrained()
@@ -56,9 +79,10 @@ def talk(
         result = pipeline(
             inputs.portrait,
             inputs.speech,
-            asked.emotion,
-            plan=asked.plan,
-            intensity=asked.intensity,
+            asked.emotion if asked else None,
+            plan=asked.plan if asked else None,
+            drive=drive,
+            intensity=asked.intensity if asked else None,
             transcript=words,
             duration_s=duration,
             settings=settings,
@@ -66,10 +90,13 @@ def talk(
             output_path=output,
             progress=progress,
         )
+    if save_track is not None:
+        with atomic_output(save_track) as part:
+            (result.track.save if save_track.suffix.lower() == ".safetensors" else result.track.save_csv)(part)
     wall_s = time.perf_counter() - started
-    RunReport([output], result.track.duration_s, result.seconds, wall_s, result.seed, consent_warnings(settings)).show(
-        as_json=as_json
-    )
+    files = [path for path in (output, save_track) if path is not None]
+    warnings = [*consent_warnings(settings), *result.warnings]
+    RunReport(files, result.track.duration_s, result.seconds, wall_s, result.seed, warnings).show(as_json=as_json)
 
 
 def consent_warnings(settings: TalkSettings) -> list[str]:

@@ -56,3 +56,14 @@ class AudioClip:
         divisor = int(np.gcd(sample_rate_hz, self.sample_rate_hz))
         up, down = sample_rate_hz // divisor, self.sample_rate_hz // divisor
         return type(self)(resample_poly(self.samples, up, down, axis=1).astype(np.float32), sample_rate_hz)
+
+    def placed(self, offset_s: float, duration_s: float) -> Self:
+        """The same sound on a clock that lasts ``duration_s``, on which it begins at ``offset_s`` (below 0: its start is cut).
+
+        A part of a sample at the end is left out: with it a clock of whole frames would last a frame longer.
+        """
+        count, offset = int(duration_s * self.sample_rate_hz + 1e-6), round(offset_s * self.sample_rate_hz)
+        placed = np.zeros((len(self.samples), max(1, count)), np.float32)
+        heard = self.samples[:, max(0, -offset) : max(0, count - offset)]
+        placed[:, max(0, offset) : max(0, offset) + heard.shape[1]] = heard
+        return type(self)(placed, self.sample_rate_hz)

@@ -25,7 +25,7 @@ from espressivo.media.limits import (
     MIN_VIDEO_SIDE,
 )
 
-__all__ = ["VideoInfo", "open_video", "probe_video", "read_frames"]
+__all__ = ["VideoInfo", "open_video", "probe_video", "read_frames", "read_timed_frames"]
 
 Frame = NDArray[np.uint8]
 ACCEPTED: Final = "MP4, MOV, WebM, Matroska"
@@ -86,14 +86,27 @@ def read_frames(path: Path, *, max_frames: int = DEFAULT_MAX_VIDEO_FRAMES) -> It
     Raises:
         VideoInputError: As :func:`probe_video`.
     """
+    return (frame for _, frame in read_timed_frames(path, max_frames=max_frames))
+
+
+def read_timed_frames(path: Path, *, max_frames: int = DEFAULT_MAX_VIDEO_FRAMES) -> Iterator[tuple[float, Frame]]:
+    """Like :func:`read_frames`, with the moment at which each frame is shown.
+
+    Yields:
+        Seconds since the first frame, never falling, and the frame. Phones and screen recorders write frames at uneven times.
+    """
     with open_video(path) as container:
         info = _info(container, path.name)
+        first_s, last_s = None, 0.0
         for index, picture in enumerate(container.decode(container.streams.video[0])):
             if index >= max_frames:
                 raise VideoInputError("video.too_long", f"{path.name!r} has over {max_frames} frames; cut it")
             if (picture.width, picture.height) != (info.width, info.height):
                 raise VideoInputError("video.malformed", f"{path.name!r} changes its size on the way; export it again")
-            yield picture.to_ndarray(format="rgb24")
+            time_s = index / float(info.fps) if picture.time is None else float(picture.time)
+            first_s = time_s if first_s is None else first_s
+            last_s = max(last_s, time_s - first_s)
+            yield last_s, picture.to_ndarray(format="rgb24")
 
 
 def open_video(path: Path) -> AbstractContextManager[Any]:

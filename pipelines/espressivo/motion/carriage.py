@@ -57,6 +57,12 @@ class Carriage:
     arousal: FloatArray
     dominance: FloatArray
 
+    @classmethod
+    def still(cls, frames: int) -> Carriage:
+        """No wishes."""
+        none, usual = np.zeros(frames), np.ones(frames)
+        return cls(np.zeros((frames, 3)), none, none, usual, usual, none, none, none)
+
 
 def carriage_of(plan: EmotionPlan, times_s: FloatArray, emotion_scale: float = 1.0) -> Carriage:
     """Carriage at each moment; after the plan's end its last segment stays.

@@ -31,7 +31,7 @@ from espressivo.motion.timeline import Timeline, settings_of
 from espressivo.motion.visemes import gestures
 from espressivo.speech.analysis import SpeechAnalysis
 
-__all__ = ["ProceduralMotion"]
+__all__ = ["ProceduralMotion", "with_speech"]
 
 FloatArray = NDArray[np.float64]
 NUM_STEPS = 5
@@ -113,7 +113,7 @@ class ProceduralMotion:
         layers = [emotional, brow_accents(timeline), idle_lips(timeline), eyes]
         face = combined(*layers, np.broadcast_to(resting_face(timeline), expression.shape))
         step(4)
-        weights = lids_settled(_with_speech(face, timeline, speech, speech_scale))
+        weights = lids_settled(with_speech(face, timeline, speech, speech_scale))
         step(5)
         return FacialActionTrack(
             weights.astype(np.float32), _bounded(rotation, frame_s).astype(np.float32), translation.astype(np.float32), fps
@@ -138,8 +138,8 @@ def _head_and_eyes(
     return rotation, translation, eyes
 
 
-def _with_speech(face: FloatArray, timeline: Timeline, speech: SpeechAnalysis | None, speech_scale: float) -> FloatArray:
-    """Add the mouth of speech, then make it keep its promises."""
+def with_speech(face: FloatArray, timeline: Timeline, speech: SpeechAnalysis | None, speech_scale: float) -> FloatArray:
+    """Add the mouth of speech to a face ``(T, 52)``, then make it keep its promises."""
     jaw_at_rest = face[:, ARKIT_INDEX["jawOpen"]].copy()
     phones = speech.phones if speech is not None and speech_scale > 0.0 else ()
     sequence = gestures(phones, timeline.duration_s)

@@ -16,7 +16,7 @@ from espressivo.face.pose import rotation_matrix
 from espressivo.render.lip_seal import lip_seal
 from espressivo.render.own_expression import given_way, hold_back, kept_of_own, mouth_released
 
-__all__ = ["HeadFit", "RigidMotion", "fit_head", "weighted_similarity"]
+__all__ = ["HeadFit", "RigidMotion", "ShapeFit", "fit_head", "fit_shape", "weighted_similarity"]
 
 Float = NDArray[np.float32]
 
@@ -53,6 +53,8 @@ class HeadFit:
         seal: ``(V, 2)`` pixels that close the lips when the portrait's own expression has been taken away.
         landmarks: ``(478, 2)`` where they were found, pixels.
         mean_residual_px: Mean distance of landmarks before the residual field.
+        own_share: 0-1, how much of the portrait's own expression stays under a track. At 0 a track says all that the face
+            shows, and a track at rest no longer gives the photograph.
     """
 
     head: MorphableHead
@@ -67,11 +69,12 @@ class HeadFit:
     seal: Float
     landmarks: Float
     mean_residual_px: float
+    own_share: float = 1.0
 
     def total_weights(self, weights: NDArray[np.floating]) -> Float:
         """A track's weights on top of what they leave of the portrait's own expression, ``(52,)``."""
         asked = hold_back(np.asarray(weights, np.float32))
-        own = self.own_expression * kept_of_own(asked) * given_way(asked)
+        own = self.own_expression * kept_of_own(asked) * given_way(asked) * np.float32(self.own_share)
         total: Float = np.clip(own + asked * self.gain, 0, MAX_WEIGHT)
         return total
 
@@ -79,8 +82,14 @@ class HeadFit:
         """``(V, 3)`` pixels of the head under a track's ``(52,)`` weights."""
         asked = hold_back(np.asarray(weights, np.float32))
         points = self.project(self.vertices(self.total_weights(asked)), motion)
-        points[:, :2] += mouth_released(asked) * self.seal
+        points[:, :2] += mouth_released(asked) * np.float32(self.own_share) * self.seal
         return points
+
+    def new_weights(self, weights: NDArray[np.floating]) -> Float:
+        """What of a track's ``(52,)`` weights the photograph does not show already."""
+        shown = (1 - self.own_share) * self.own_expression / self.gain
+        new: Float = np.maximum(np.asarray(weights, np.float32) - shown, 0).astype(np.float32)
+        return new
 
     def vertices(self, total_weights: NDArray[np.floating]) -> Float:
         """``(V, 3)`` in units of the head, before the head turns."""
@@ -158,8 +167,19 @@ def weighted_similarity(
     return scale, rotation, mean_target - scale * rotation @ mean_source
 
 
-def fit_head(head: MorphableHead, face: FaceLandmarks) -> HeadFit:
-    """Alternate pose (Umeyama) and shape (ridge regression) a few times; then absorb what is left in a smooth 2-D field."""
+@dataclass(frozen=True, eq=False)
+class ShapeFit:
+    """A head that explains face points: ``(K,)`` identity, ``(52,)`` expression, and pose (pixels, y up)."""
+
+    identity: Float
+    expression: Float
+    scale: float
+    rotation: NDArray[np.float64]
+    shift: NDArray[np.float64]
+
+
+def fit_shape(head: MorphableHead, face: FaceLandmarks) -> ShapeFit:
+    """Alternate pose (Umeyama) and shape (ridge regression) a few times."""
     num_modes = head.num_identity_modes
     target = face.points[:NUM_MESH_LANDMARKS].astype(np.float64) * [1, -1, 1]
     weight = np.ones(NUM_MESH_LANDMARKS)
@@ -174,17 +194,23 @@ def fit_head(head: MorphableHead, face: FaceLandmarks) -> HeadFit:
         rest = ((target - (scale * base @ rotation.T + shift)) * axes / scale).reshape(-1)
         x = np.linalg.solve(design.T @ design + ridge, design.T @ rest)
         x[num_modes:] = np.clip(x[num_modes:], 0, 1)
-    identity, own = x[:num_modes].astype(np.float32), x[num_modes:].astype(np.float32)
+    return ShapeFit(x[:num_modes].astype(np.float32), x[num_modes:].astype(np.float32), scale, rotation, shift)
+
+
+def fit_head(head: MorphableHead, face: FaceLandmarks) -> HeadFit:
+    """Find pose, identity and expression; then absorb what is left in a smooth 2-D field."""
+    found = fit_shape(head, face)
+    identity = found.identity
     shape = head.neutral + np.tensordot(identity, head.identity, 1)
     bare = HeadFit(
         head=head,
         shape=shape,
         eye_centres=head.eye_centres_of(identity),
-        own_expression=own,
+        own_expression=found.expression,
         gain=np.ones(len(ARKIT_NAMES), np.float32),
-        rotation=rotation.astype(np.float32),
-        scale=scale,
-        shift=shift.astype(np.float32),
+        rotation=found.rotation.astype(np.float32),
+        scale=found.scale,
+        shift=found.shift.astype(np.float32),
         residual=np.zeros((len(shape), 2), np.float32),
         seal=np.zeros((len(shape), 2), np.float32),
         landmarks=face.points[:, :2],

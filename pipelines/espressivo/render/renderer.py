@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Self
 
@@ -64,6 +64,14 @@ class FittedPortrait:
     mouth: MouthPalette
     light: PortraitLight
     folds: tuple[FoldMap, ...]
+
+    def yielding(self, own_share: float = 0.0) -> FittedPortrait:
+        """The same portrait with only a share of its own expression left under a track: a smile can be wiped off.
+
+        Args:
+            own_share: 0-1; 0 shows a track as it is, 1 adds it to what the photograph shows.
+        """
+        return replace(self, fit=replace(self.fit, own_share=own_share))
 
 
 class PortraitRenderer:
@@ -161,7 +169,9 @@ class PortraitRenderer:
         points = fit.pose(weights, None if motion.is_rest else motion)
         opening = portrait.mouth.opening(fit, points)
         field = warp.field(fit, points, motion, portrait.light.change(self._topology, points), opening)
-        folded = fold_photograph(portrait.mouth.emptied(portrait.image, opening), portrait.folds, weights, portrait.light.tint)
+        folded = fold_photograph(
+            portrait.mouth.emptied(portrait.image, opening), portrait.folds, fit.new_weights(weights), portrait.light.tint
+        )
         frame = portrait.image.copy()
         region = warp.region.slices
         moved = sample(folded, field.sample, CUBIC)
