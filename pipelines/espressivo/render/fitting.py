@@ -91,6 +91,14 @@ class HeadFit:
         new: Float = np.maximum(np.asarray(weights, np.float32) - shown, 0).astype(np.float32)
         return new
 
+    @property
+    def modelled_landmarks(self) -> Float:
+        """``(468, 2)`` pixels where the model alone, without the residual field, puts the face points of the portrait."""
+        vertices = self.vertices(self.own_expression)
+        camera = self.head.landmarks(vertices @ (self.rotation.T * np.float32(self.scale)) + self.shift)
+        modelled: Float = camera[:, :2] * np.array([1, -1], np.float32)
+        return modelled
+
     def vertices(self, total_weights: NDArray[np.floating]) -> Float:
         """``(V, 3)`` in units of the head, before the head turns."""
         return self.head.express(self.shape, self.eye_centres, total_weights)

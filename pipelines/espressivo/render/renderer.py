@@ -113,7 +113,16 @@ class PortraitRenderer:
             return self._fit(np.ascontiguousarray(image), find_single_face(image, face=face))
 
     def _fit(self, photograph: Image, face: FaceLandmarks) -> FittedPortrait:
-        fit = fit_head(self.head, face)
+        return self.prepare(photograph, fit_head(self.head, face), shows_eyes=face_visibility(photograph, face).shows_eyes)
+
+    def prepare(self, photograph: Image, fit: HeadFit, *, shows_eyes: bool) -> FittedPortrait:
+        """Everything that stays the same from frame to frame, for a head that lies on the photograph already.
+
+        Args:
+            photograph: ``(H, W, 3)`` uint8 RGB.
+            fit: The head on it.
+            shows_eyes: Whether the eyes can be seen; others are not moved.
+        """
         height, width = photograph.shape[:2]
         points = fit.project(fit.vertices(fit.own_expression))
         matte = person_matte(photograph, fit, self._topology, points, moving_region(fit, width, height))
@@ -123,7 +132,7 @@ class PortraitRenderer:
             fit=fit,
             warp=warp,
             matte=matte,
-            eyes=eye_looks(photograph, fit) if face_visibility(photograph, face).shows_eyes else (),
+            eyes=eye_looks(photograph, fit) if shows_eyes else (),
             mouth=mouth_palette(photograph, fit, self._topology),
             light=portrait_light(photograph, fit, self._topology, warp.trust),
             folds=fold_maps(photograph, fit),

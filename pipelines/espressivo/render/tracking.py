@@ -227,8 +227,5 @@ def relative_pose(states: Sequence[HeadState], start: HeadState, face_height: fl
 
 def _residual_at_landmarks(fit: HeadFit) -> Floats:
     """``(468, 2)`` pixels, y up: what the fit's model does not explain in the portrait, which it must not explain in a clip."""
-    head = fit.head
-    vertices = fit.vertices(fit.own_expression)
-    camera = head.landmarks((vertices @ (fit.rotation.T * np.float32(fit.scale)) + fit.shift).astype(np.float32))
-    residual: Floats = fit.landmarks[:NUM_MESH_LANDMARKS].astype(np.float64) * [1, -1] - camera[:, :2]
+    residual: Floats = (fit.landmarks[:NUM_MESH_LANDMARKS] - fit.modelled_landmarks).astype(np.float64) * [1, -1]
     return residual
