@@ -9,7 +9,7 @@ TORCH := torch==2.13.0
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install render test test-fast check format demo clean
+.PHONY: help install render test test-fast check format wheel-check audit demo clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -45,6 +45,13 @@ check: $(DEV_STAMP)  ## Lint and check types
 format: $(DEV_STAMP)  ## Format the code
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+wheel-check:  ## Build sdist and wheel, install the wheel outside the tree and render with it
+	tests/packaging/wheel_check.sh $(PYTHON)
+
+audit: $(DEV_STAMP)  ## Look up known weaknesses of the pinned packages
+	$(BIN)/python -m pip install --quiet pip-audit
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 demo: $(STAMP)  ## Open the demo on http://127.0.0.1:7860
 	$(BIN)/espressivo demo
