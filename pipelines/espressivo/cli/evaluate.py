@@ -14,7 +14,7 @@ from espressivo.errors import SettingError
 
 __all__ = ["evaluate"]
 
-TOPICS = ("face", "motion", "emotion", "music", "batch")
+TOPICS = ("face", "motion", "emotion", "music", "batch", "peers")
 USUAL_DATA = Path("../shared/data")
 
 

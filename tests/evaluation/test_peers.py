@@ -1,0 +1,65 @@
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from espressivo.evaluation.peers_networks import (
+    EmoGenSized,
+    LivePortraitGenerator,
+    LivePortraitWarp,
+    MotionDenoiserSized,
+    num_parameters,
+)
+from espressivo.evaluation.peers_tasks import TASKS
+
+
+@pytest.mark.parametrize(
+    ("network", "published"), [(LivePortraitWarp, 45.5e6), (lambda: LivePortraitGenerator(2), 55e6), (EmoGenSized, 20e6)]
+)
+def test_sizes_are_those_published(network: object, published: float) -> None:
+    with torch.device("meta"):
+        assert num_parameters(network()) == pytest.approx(published, rel=0.02)  # type: ignore[operator]
+
+
+def test_shapes_without_computing() -> None:
+    with torch.device("meta"):
+        volume, flows = torch.zeros(1, 32, 16, 64, 64), torch.zeros(22, 16, 64, 64, 3)
+        warped = LivePortraitWarp()(volume, flows)
+        assert warped.shape == (1, 256, 64, 64)
+        assert LivePortraitGenerator(1)(warped).shape == (1, 3, 256, 256)
+        assert LivePortraitGenerator(2)(warped).shape == (1, 3, 512, 512)
+
+
+@pytest.mark.parametrize("film", [True, False])
+def test_a_denoiser_of_motion_keeps_the_window(film: bool) -> None:
+    network = MotionDenoiserSized(numbers=7, hidden=32, audio=5, film=film).eval()
+    with torch.inference_mode():
+        assert network(torch.zeros(2, 9, 7), torch.zeros(2, 9, 5), torch.zeros(2, 512)).shape == (2, 9, 7)
+
+
+def test_the_recurrent_step_is_causal_linear_attention() -> None:
+    """Against the sum written out: phi(q_t) . sum_{s<=t} phi(k_s) v_s / phi(q_t) . sum_{s<=t} phi(k_s)."""
+    layer = EmoGenSized().layers[0].eval()
+    tokens = torch.randn(4, 512, generator=torch.Generator().manual_seed(0))
+    memory, total = torch.zeros(8, 64, 64), torch.zeros(8, 64)
+    with torch.inference_mode():
+        steps = [layer(token, memory, total) for token in tokens]
+        query, key, value = layer.mix(tokens).view(4, 3, 8, 64).permute(1, 2, 0, 3)
+        query, key = torch.nn.functional.elu(query) + 1, torch.nn.functional.elu(key) + 1
+        weights = (query @ key.transpose(1, 2)).tril()
+        heard = (weights / weights.sum(-1, keepdim=True)) @ value
+        state = layer.norms[0](tokens + layer.out(heard.transpose(0, 1).reshape(4, 512)))
+        expected = layer.norms[1](state + layer.forward_part(state))
+    torch.testing.assert_close(torch.stack(steps), expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_a_task_tells_what_it_cost() -> None:
+    command = [sys.executable, "-m", "espressivo.evaluation.peers_tasks", "motion_procedural", "1"]
+    told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert told["output_s"] == pytest.approx(1.0, abs=0.1)
+    assert told["cpu_s"] > 0
+    assert told["peak_bytes"] > 50_000_000
+    assert "render_512_liveportrait_sized" in TASKS
