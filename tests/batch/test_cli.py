@@ -58,7 +58,7 @@ def test_every_mistake_is_listed_and_nothing_is_rendered(tmp_path: Path) -> None
     checked = call("validate", path)
     assert isinstance(checked.exception, ManifestError)
     assert "jobs.jsonl: line 1: emotion:" in checked.stderr
-    assert "jobs.jsonl: line 2: row: give exactly one of emotion, vad, plan" in checked.stderr
+    assert "jobs.jsonl: line 2: row: give exactly one of emotion, vad, dialogue, plan" in checked.stderr
     assert isinstance(call("run", path, "-o", tmp_path / "run").exception, ManifestError)
     assert not (tmp_path / "run").exists()
     as_json = call("validate", path, "--json")

@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from espressivo.batch.jobs import build_jobs, resolve_input, shard_of
+from espressivo.batch.jobs import build_jobs, emotion_of, resolve_input, shard_of
 from espressivo.batch.manifest import manifest_schema, read_manifest
+from espressivo.emotion.intake import EmotionWords
+from espressivo.emotion.request import EmotionRequest
 from espressivo.errors import EspressivoError, ManifestError
 
 
@@ -54,6 +56,39 @@ def test_a_matrix_makes_every_combination(tmp_path: Path) -> None:
     assert {(spec.emotion, spec.seed) for spec in specs} == {(e, s) for e in ("joy", "fear", "awe") for s in (1, 2)}
     assert [spec.id for spec in specs] == [f"m-{n}" for n in range(1, 7)]
     assert len(set(keys(path))) == 6
+
+
+def test_every_form_of_the_command_line_is_understood(tmp_path: Path) -> None:
+    (tmp_path / "talk.txt").write_text("ANNA: We won!\nBEN: I can't believe it.\n", encoding="utf-8")
+    path = write(
+        tmp_path,
+        {"kind": "plan", "emotion": "0:calm,1.5:fear:0.9", "duration_s": 4, "persona": "E=0.5,N=-0.2"},
+        {"kind": "plan", "emotion": "sadness", "mask": "joy"},
+        {"kind": "plan", "vad": [0.5, 0.2, 0.1], "mask": "joy", "intensity": 0.4},
+        {"kind": "plan", "dialogue": "talk.txt"},
+    )
+    jobs, bad = build_jobs(read_manifest(path), tmp_path, run_seed=0)
+    assert not bad
+    first, second, third, fourth = (emotion_of(job.spec, job.inputs, job.duration_s) for job in jobs)
+    assert isinstance(first, EmotionWords)
+    assert first.personality is not None
+    assert first.personality.extraversion == 0.5
+    assert isinstance(second, EmotionWords)
+    assert (second.text, second.mask) == ("sadness", "joy")
+    assert isinstance(third, EmotionRequest)
+    assert (third.mask, third.intensity) == ("joy", 0.4)
+    assert isinstance(fourth, EmotionRequest)
+    assert fourth.dialogue is not None
+    assert [turn.speaker for turn in fourth.dialogue] == ["ANNA", "BEN"]
+
+
+def test_how_it_is_borne_changes_the_key_and_does_not_go_with_a_finished_plan(tmp_path: Path) -> None:
+    row = {"kind": "plan", "emotion": "sadness", "seed": 1}
+    assert len(set(keys(write(tmp_path, row, row | {"mask": "joy"}, row | {"persona": "N=0.9"})))) == 3
+    path = write(tmp_path, {"kind": "plan", "plan": "x.json", "mask": "joy"}, row | {"persona": "Q=3"}, row | {"mask": "joyy"})
+    manifest = read_manifest(path)
+    _, mistakes = build_jobs(manifest, tmp_path, run_seed=0)
+    assert [bad.line for bad in (*manifest.bad_rows, *mistakes)] == [1, 2, 3]
 
 
 def test_all_mistakes_are_reported_with_line_and_field(tmp_path: Path) -> None:

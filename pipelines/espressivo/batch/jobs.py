@@ -11,18 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from espressivo.batch.manifest import FILE_FIELDS, PORTRAIT_KINDS, BadRow, JobSpec, Manifest
-from espressivo.emotion.intake import receive
-from espressivo.emotion.parse import build_request
+from espressivo.batch.manifest import EMOTION_FORMS, FILE_FIELDS, PORTRAIT_KINDS, BadRow, JobSpec, Manifest
+from espressivo.emotion.intake import EmotionWords, receive
+from espressivo.emotion.parse import build_request, parse_dialogue, parse_emotion, parse_personality
 from espressivo.emotion.request import EmotionRequest
-from espressivo.errors import EspressivoError, ManifestError
+from espressivo.errors import EspressivoError, ManifestError, SettingError
+from espressivo.media.source import read_bounded
 from espressivo.provenance import digest, tool_version
 from espressivo.resources import home
 from espressivo.seeds import child_seed
 
-__all__ = ["Job", "build_jobs", "emotion_of", "resolve_input", "shard_of"]
+__all__ = ["Job", "build_jobs", "emotion_of", "read_words", "resolve_input", "shard_of"]
 
 KEY_SCHEMA: Final = 1
+MAX_WORDS_BYTES: Final = 100_000
 DEFAULT_DURATION_S: Final = {"plan": 8.0, "talk": 8.0, "scene": 8.0, "compose": 30.0}
 
 
@@ -118,13 +120,35 @@ def resolve_input(text: str, root: Path) -> Path:
     return path
 
 
-def emotion_of(spec: JobSpec, duration_s: float) -> str | EmotionRequest | None:
-    """What a row asks to feel; ``None`` where it brings a plan."""
-    if spec.vad is None:
-        return spec.emotion
-    valence, arousal, dominance = spec.vad
-    point = {"valence": valence, "arousal": arousal, "dominance": dominance}
-    return build_request(vad=point, intensity=spec.intensity, duration_s=duration_s)
+def emotion_of(spec: JobSpec, inputs: Mapping[str, Path], duration_s: float) -> EmotionWords | EmotionRequest | None:
+    """What a row asks to feel; ``None`` where it brings a plan.
+
+    Raises:
+        EmotionInputError: It cannot be understood.
+        SettingError: ``setting.text_file`` where the dialogue cannot be read.
+    """
+    personality = parse_personality(spec.persona) if spec.persona else None
+    if spec.emotion is not None:
+        return EmotionWords(spec.emotion, spec.mask, personality)
+    shared = {"mask": spec.mask, "personality": personality, "intensity": spec.intensity, "duration_s": duration_s}
+    if spec.vad is not None:
+        valence, arousal, dominance = spec.vad
+        return build_request(vad={"valence": valence, "arousal": arousal, "dominance": dominance}, **shared)
+    if "dialogue" in inputs:
+        return build_request(dialogue=parse_dialogue(read_words(inputs["dialogue"])), **shared)
+    return None
+
+
+def read_words(path: Path) -> str:
+    """The words of a text file, a transcript or a dialogue.
+
+    Raises:
+        SettingError: ``setting.text_file`` and those of :func:`espressivo.media.source.read_bounded`.
+    """
+    try:
+        return read_bounded(path, SettingError, max_bytes=MAX_WORDS_BYTES).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise SettingError("setting.text_file", f"{path.name!r} is not UTF-8 text; save it as UTF-8") from error
 
 
 def _inputs(line: int, spec: JobSpec, root: Path, mistakes: list[BadRow]) -> dict[str, Path]:
@@ -161,13 +185,15 @@ def _resolved(line: int, spec: JobSpec, mistakes: list[BadRow]) -> tuple[dict[st
 
 def _check_emotion(line: int, spec: JobSpec, inputs: Mapping[str, Path], mistakes: list[BadRow]) -> None:
     """Understand the emotion now, so that a typing error is found before the night begins."""
-    field = next(name for name in ("emotion", "vad", "plan") if getattr(spec, name) is not None)
-    if field == "plan" and "plan" not in inputs:
+    field = next(name for name in EMOTION_FORMS if getattr(spec, name) is not None)
+    if field in FILE_FIELDS and field not in inputs:
         return
     # How long speech lasts is not known yet; keyframes beyond its end show when the job runs.
     duration_s = 7200.0 if spec.speech else spec.duration_s or DEFAULT_DURATION_S[spec.kind]
     try:
-        receive(emotion_of(spec, duration_s), inputs.get("plan"), duration_s=duration_s, intensity=spec.intensity)
+        if spec.mask is not None:
+            parse_emotion(spec.mask)
+        receive(emotion_of(spec, inputs, duration_s), inputs.get("plan"), duration_s=duration_s, intensity=spec.intensity)
     except EspressivoError as error:
         mistakes.append(BadRow(line, field, error.message))
 

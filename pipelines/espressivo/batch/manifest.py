@@ -26,7 +26,8 @@ Kind = Literal["plan", "compose", "talk", "scene"]
 MAX_MANIFEST_BYTES: Final = 64 * 1024 * 1024
 MAX_JOBS: Final = 100_000
 PORTRAIT_KINDS: Final = frozenset({"talk", "scene"})
-FILE_FIELDS: Final = ("portrait", "speech", "transcript", "plan")
+FILE_FIELDS: Final = ("portrait", "speech", "transcript", "plan", "dialogue")
+EMOTION_FORMS: Final = ("emotion", "vad", "dialogue", "plan")
 
 Words = Annotated[str, Field(min_length=1, max_length=MAX_TEXT_CHARACTERS)]
 FileName = Annotated[str, Field(min_length=1, max_length=1024)]
@@ -47,8 +48,11 @@ class JobSpec(Strict):
         id: Name of the result for people; letters, digits, ``.``, ``_`` and ``-``. Default: the row's number.
         emotion: Words, mixture, arc, keyframes or a sentence, as on the command line.
         vad: Valence, arousal, dominance, each -1 to 1, instead of ``emotion``.
+        dialogue: Text file, a turn a line as ``SPEAKER: words``, instead of ``emotion``.
         plan: File of a finished plan, instead of ``emotion``.
         intensity: 0-1.
+        mask: An emotion put on over the felt one.
+        persona: A persona or Big Five traits, e.g. ``"E=0.5,N=-0.2"``.
         portrait: Picture file, for ``talk`` and ``scene``.
         speech: Sound file, for ``talk`` and ``scene``; it decides the length.
         transcript: Text file with the words spoken.
@@ -63,8 +67,11 @@ class JobSpec(Strict):
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] | None = None
     emotion: Words | None = None
     vad: tuple[float, float, float] | None = None
+    dialogue: FileName | None = None
     plan: FileName | None = None
     intensity: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    mask: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    persona: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     portrait: FileName | None = None
     speech: FileName | None = None
     transcript: FileName | None = None
@@ -76,9 +83,12 @@ class JobSpec(Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        forms = [name for name in ("emotion", "vad", "plan") if getattr(self, name) is not None]
+        forms = [name for name in EMOTION_FORMS if getattr(self, name) is not None]
         if len(forms) != 1:
-            message = f"give exactly one of emotion, vad, plan; got {', '.join(forms) or 'none'}"
+            message = f"give exactly one of {', '.join(EMOTION_FORMS)}; got {', '.join(forms) or 'none'}"
+            raise ValueError(message)
+        if self.plan is not None and (self.mask or self.persona or self.intensity is not None):
+            message = "mask, persona and intensity shape a thought; plan is a finished one"
             raise ValueError(message)
         shows_portrait = self.kind in PORTRAIT_KINDS
         if shows_portrait and self.portrait is None:

@@ -7,8 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from espressivo.batch.jobs import Job, emotion_of
-from espressivo.errors import SettingError
+from espressivo.batch.jobs import Job, emotion_of, read_words
 from espressivo.progress import ProgressCallback, StageTimer
 from espressivo.provenance import Provenance, describe_run
 from espressivo.seeds import child_seed
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["PipelineWorker"]
 
 SIDECAR = "provenance.json"
-MAX_TRANSCRIPT_BYTES = 100_000
 
 
 class PipelineWorker:
@@ -56,7 +54,7 @@ class PipelineWorker:
 
         timer = StageTimer(progress)
         with timer.stage("think"):
-            emotion = emotion_of(job.spec, job.duration_s)
+            emotion = emotion_of(job.spec, job.inputs, job.duration_s)
             asked = receive(emotion, job.inputs.get("plan"), duration_s=job.duration_s, intensity=job.spec.intensity)
             plan = think(asked, seed=child_seed(job.seed, "plan"))
         save_plan(plan, folder / "plan.json")
@@ -68,7 +66,7 @@ class PipelineWorker:
         from espressivo.music.settings import MusicSettings
 
         piece = self._music(
-            emotion_of(job.spec, job.duration_s),
+            emotion_of(job.spec, job.inputs, job.duration_s),
             plan=job.inputs.get("plan"),
             intensity=job.spec.intensity,
             duration_s=job.duration_s,
@@ -112,25 +110,14 @@ def _face_options(job: Job) -> dict[str, Any]:
 
     return {
         "speech": job.inputs.get("speech"),
-        "emotion": emotion_of(job.spec, job.duration_s),
+        "emotion": emotion_of(job.spec, job.inputs, job.duration_s),
         "plan": job.inputs.get("plan"),
         "intensity": job.spec.intensity,
-        "transcript": _transcript(job),
+        "transcript": read_words(job.inputs["transcript"]) if "transcript" in job.inputs else None,
         "duration_s": None if "speech" in job.inputs else job.duration_s,
         "settings": TalkSettings.model_validate(job.settings),
         "seed": job.seed,
     }
-
-
-def _transcript(job: Job) -> str | None:
-    from espressivo.media.source import read_bounded
-
-    if "transcript" not in job.inputs:
-        return None
-    try:
-        return read_bounded(job.inputs["transcript"], SettingError, max_bytes=MAX_TRANSCRIPT_BYTES).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise SettingError("setting.transcript", "the transcript is not UTF-8 text; save it as UTF-8") from error
 
 
 def _record(provenance: Provenance, folder: Path) -> None:
