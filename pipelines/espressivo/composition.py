@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self, TypedDict, Unpack, overload
@@ -9,8 +10,8 @@ from typing import Literal, Self, TypedDict, Unpack, overload
 from espressivo.emotion.intake import Emotion, receive, think
 from espressivo.emotion.plan import EmotionPlan
 from espressivo.errors import SettingError
-from espressivo.media.atomic import atomic_outputs
-from espressivo.media.audio import save_wav
+from espressivo.media.atomic import atomic_outputs, write_bytes
+from espressivo.media.audio import save_sound
 from espressivo.media.clip import AudioClip
 from espressivo.media.midi import save_midi
 from espressivo.music.asked import AttributeRow
@@ -19,6 +20,9 @@ from espressivo.music.compose import MusicSettings
 from espressivo.music.continuation import continue_piece, plan_as_heard
 from espressivo.music.infilling import bars_duration_s, fill_bars, plan_for_bars
 from espressivo.music.midi import load_score
+from espressivo.music.musicxml import score_to_musicxml
+from espressivo.music.notation import lead_sheet_abc
+from espressivo.music.pictures import save_lead_sheet, save_piano_roll
 from espressivo.music.reexpression import natural_duration_s, reexpress
 from espressivo.music.score import Score
 from espressivo.music.soundfont import load_soundfont
@@ -57,24 +61,58 @@ class MusicPipelineOutput:
     seconds: dict[str, float]
     provenance: Provenance
 
-    def save(self, *, midi_path: Path | None = None, wav_path: Path | None = None) -> None:
-        """Write the piece, marked as AI-generated; both files appear, or none.
+    def save(
+        self,
+        *,
+        midi_path: Path | None = None,
+        wav_path: Path | None = None,
+        musicxml_path: Path | None = None,
+        abc_path: Path | None = None,
+        roll_path: Path | None = None,
+        sheet_path: Path | None = None,
+    ) -> None:
+        """Write the piece, marked as AI-generated; all files appear, or none.
+
+        Args:
+            midi_path: MIDI with markers for sections, chords and keys.
+            wav_path: Sound, ``.wav`` or ``.flac``.
+            musicxml_path: The whole score for notation programs (extra ``notation``).
+            abc_path: Melody and chords in ABC notation.
+            roll_path: Piano roll with the emotion's curve, ``.png`` or ``.svg``.
+            sheet_path: Engraved lead sheet with the emotion's curve, ``.png`` or ``.svg`` (extra ``notation``).
 
         Raises:
-            SettingError: ``setting.output_type`` when sound is asked for that was not made.
+            SettingError: ``setting.output_type`` when sound is asked for that was not made; ``setting.output_path`` for an
+                unknown ending; ``setting.extra``.
             EncodeError: A file could not be written; existing files are untouched.
         """
         if wav_path is not None and self.audio is None:
             raise SettingError("setting.output_type", 'this run made no sound; call the pipeline with output_type="audio"')
-        wanted = [path for path in (midi_path, wav_path) if path is not None]
+        writers: list[tuple[Path | None, Callable[[Path], None]]] = [
+            (midi_path, self._save_midi),
+            (wav_path, self._save_sound),
+            (musicxml_path, lambda path: write_bytes(path, score_to_musicxml(self.score))),
+            (abc_path, lambda path: write_bytes(path, lead_sheet_abc(self.score).encode())),
+            (roll_path, lambda path: save_piano_roll(path, self.score, self._plan_of_score(), self.provenance.metadata())),
+            (sheet_path, lambda path: save_lead_sheet(path, self.score, self._plan_of_score(), self.provenance.metadata())),
+        ]
+        wanted = [(path, write) for path, write in writers if path is not None]
         if not wanted:
             return
-        with atomic_outputs(wanted) as parts:
-            temporary = dict(zip(wanted, parts, strict=True))
-            if midi_path is not None:
-                save_midi(self.score.to_pretty_midi(), temporary[midi_path], metadata=self.provenance.metadata())
-            if wav_path is not None and self.audio is not None:
-                save_wav(self.audio, temporary[wav_path], metadata=self.provenance.metadata())
+        with atomic_outputs([path for path, _ in wanted]) as parts:
+            for temporary, (_, write) in zip(parts, wanted, strict=True):
+                write(temporary)
+
+    def _plan_of_score(self) -> EmotionPlan | None:
+        """The plan where it covers the whole score, not only new bars of a given piece."""
+        return self.plan if abs(self.plan.duration_s - self.score.duration_s) < 0.01 else None
+
+    def _save_midi(self, path: Path) -> None:
+        save_midi(self.score.to_pretty_midi(), path, metadata=self.provenance.metadata())
+
+    def _save_sound(self, path: Path) -> None:
+        assert self.audio is not None  # noqa: S101 - save() looked
+        save_sound(self.audio, path, metadata=self.provenance.metadata())
 
 
 OutputType = Literal["audio", "score"]

@@ -248,7 +248,7 @@ class VerifyReport(BaseModel):
 
 
 def verify_file(path: Path) -> VerifyReport:
-    """Tell what an mp4, wav, mid, png, json or safetensors file says about how it was made.
+    """Tell what an mp4, wav, flac, mid, png, json or safetensors file says about how it was made.
 
     A sidecar is looked for beside it: ``<file>.provenance.json``, then ``provenance.json``.
 

@@ -71,7 +71,19 @@ def compose(
         Path | None, typer.Option("--soundfont", help="A General MIDI .sf2 file.", rich_help_panel=OUTPUT)
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The MIDI file.", rich_help_panel=OUTPUT)] = Path("piece.mid"),
-    wav: Annotated[Path | None, typer.Option("--wav", help="The sound file.", rich_help_panel=OUTPUT)] = None,
+    wav: Annotated[
+        Path | None, typer.Option("--wav", "--sound", help="The sound file, .wav or .flac.", rich_help_panel=OUTPUT)
+    ] = None,
+    musicxml: Annotated[
+        Path | None, typer.Option(help="For notation programs (extra 'notation').", rich_help_panel=OUTPUT)
+    ] = None,
+    abc: Annotated[Path | None, typer.Option(help="Melody and chords in ABC notation.", rich_help_panel=OUTPUT)] = None,
+    roll: Annotated[
+        Path | None, typer.Option(help="Piano roll with the emotion's curve, .png or .svg.", rich_help_panel=OUTPUT)
+    ] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Lead sheet, .png or .svg (extra 'notation').", rich_help_panel=OUTPUT)
+    ] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -94,8 +106,8 @@ def compose(
             progress=progress,
             **({} if duration is None else {"duration_s": duration}),
         )
-    piece.save(midi_path=output, wav_path=wav)
-    files = [output] if wav is None else [output, wav]
+    piece.save(midi_path=output, wav_path=wav, musicxml_path=musicxml, abc_path=abc, roll_path=roll, sheet_path=sheet)
+    files = [path for path in (output, wav, musicxml, abc, roll, sheet) if path is not None]
     wall_s = time.perf_counter() - started
     RunReport(
         files, piece.score.duration_s, piece.seconds, wall_s, piece.seed, attributes=piece.attributes, candidates=piece.candidates

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
-from espressivo.errors import AudioInputError
+from espressivo.errors import AudioInputError, EncodeError, SettingError
 from espressivo.media.atomic import atomic_output
 from espressivo.media.clip import AudioClip
 from espressivo.media.container import SOUND_FORMATS, open_container
@@ -29,7 +30,7 @@ from espressivo.media.limits import (
     SILENCE_WINDOW_S,
 )
 
-__all__ = ["AudioReport", "inspect_audio", "load_audio", "save_wav"]
+__all__ = ["AudioReport", "inspect_audio", "load_audio", "save_flac", "save_sound", "save_wav"]
 
 Samples = NDArray[np.float32]
 ACCEPTED: Final = "WAV, FLAC, Ogg, MP3, M4A, MP4, WebM"
@@ -138,6 +139,47 @@ def save_wav(clip: AudioClip, path: Path, metadata: Mapping[str, str] | None = N
         for start in range(0, count, WAV_BLOCK):
             block = clip.samples[:, start : start + WAV_BLOCK].T
             file.write(np.clip(np.rint(block * 32767.0), -32768, 32767).astype("<i2").tobytes())
+
+
+def save_flac(clip: AudioClip, path: Path, metadata: Mapping[str, str] | None = None) -> None:
+    """Write 16-bit FLAC atomically; the same clip always gives the same bytes on one build of FFmpeg.
+
+    Args:
+        clip: Sound, mono or stereo; beyond full scale it is clipped.
+        path: Where to.
+        metadata: Text fields, written as Vorbis comments.
+
+    Raises:
+        EncodeError: One of :func:`espressivo.media.atomic.atomic_output`, or ``encode.flac``.
+    """
+    layout = "mono" if clip.samples.shape[0] == 1 else "stereo"
+    with atomic_output(path) as temporary:
+        try:
+            with av.open(str(temporary), "w", format="flac") as container:
+                container.metadata.update(metadata or {})
+                stream = container.add_stream("flac", rate=clip.sample_rate_hz, layout=layout)
+                stream.format = "s16"
+                for start in range(0, clip.samples.shape[1], WAV_BLOCK):
+                    block = np.clip(np.rint(clip.samples[:, start : start + WAV_BLOCK].T * 32767.0), -32768, 32767).astype("<i2")
+                    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block).reshape(1, -1), format="s16", layout=layout)
+                    frame.sample_rate = clip.sample_rate_hz
+                    frame.pts = start
+                    container.mux(stream.encode(frame))
+                container.mux(stream.encode(None))
+        except (av.FFmpegError, ValueError) as error:
+            raise EncodeError("encode.flac", f"writing {path.name!r} as FLAC failed: {error}") from error
+
+
+def save_sound(clip: AudioClip, path: Path, metadata: Mapping[str, str] | None = None) -> None:
+    """Write a ``.wav`` or ``.flac`` file, as its name says; see :func:`save_wav` and :func:`save_flac`.
+
+    Raises:
+        SettingError: ``setting.output_path`` for another ending.
+    """
+    writers = {".wav": save_wav, ".flac": save_flac}
+    if path.suffix.lower() not in writers:
+        raise SettingError("setting.output_path", f"{path.name} ends in {path.suffix!r}; sound is written as .wav or .flac")
+    writers[path.suffix.lower()](clip, path, metadata)
 
 
 def _checked_header(stream: Any, name: str) -> tuple[int, int]:  # noqa: ANN401 - PyAV has no stable public stream type

@@ -20,7 +20,7 @@ from espressivo.media.source import open_regular, read_bounded
 
 __all__ = ["FileMetadata", "read_metadata"]
 
-ACCEPTED: Final = "mp4, wav, mid, png, json, safetensors"
+ACCEPTED: Final = "mp4, wav, flac, mid, png, json, safetensors"
 # FFmpeg's names for what we write as RIFF INFO; our own key keeps its four letters.
 RIFF_NAMES: Final = {
     INFO_KEYS["espressivo"].decode(): "espressivo",
@@ -43,7 +43,7 @@ class FileMetadata:
 
 
 def read_metadata(path: Path) -> FileMetadata:
-    """Read the text fields of an mp4, wav, mid, png, json or safetensors file, recognised by its first bytes.
+    """Read the text fields of an mp4, wav, flac, mid, png, json or safetensors file, recognised by its first bytes.
 
     Raises:
         InputError: ``file.missing``, ``file.format``, ``file.malformed`` and the like.
@@ -60,7 +60,7 @@ def _reader(start: bytes, path: Path) -> tuple[str, Callable[[Path], dict[str, s
         return "midi", _from_midi
     if start.startswith(b"\x89PNG"):
         return "picture", _from_png
-    if start[:4] in {b"RIFF", b"RF64"}:
+    if start[:4] in {b"RIFF", b"RF64", b"fLaC"}:
         return "sound", _from_container
     if start[4:8] == b"ftyp" or start.startswith(b"\x1a\x45\xdf\xa3"):
         return "video", _from_container

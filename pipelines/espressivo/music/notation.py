@@ -8,9 +8,11 @@ from itertools import pairwise
 from espressivo.music.score import TICKS_PER_QUARTER, MetreChange, Note, Score
 from espressivo.music.theory import Chord, Key
 
-__all__ = ["lead_sheet_abc"]
+__all__ = ["BREATH", "SIXTEENTH", "chord_name", "chord_parts", "key_fifths", "lead_sheet_abc", "signature", "spelled"]
 
 SIXTEENTH = TICKS_PER_QUARTER // 4
+BREATH = 4
+"""Sixteenths of silence from which a rest is written."""
 LETTERS = "CDEFGAB"
 NATURAL = (0, 2, 4, 5, 7, 9, 11)
 FIFTHS_OF_MAJOR = {0: 0, 7: 1, 2: 2, 9: 3, 4: 4, 11: 5, 6: 6, 1: -5, 8: -4, 3: -3, 10: -2, 5: -1}
@@ -52,13 +54,18 @@ def _tempo_bpm(score: Score) -> int:
     return round(60.0 * quarters / score.duration_s)
 
 
+def key_fifths(key: Key) -> int:
+    """Sharps of a key's signature; flats are negative."""
+    return FIFTHS_OF_MAJOR[(key.tonic + PARENT_SHIFT[key.mode]) % 12]
+
+
 def signature(key: Key) -> dict[str, int]:
     """Sharps (1) and flats (-1) of a key's signature by letter."""
-    fifths = FIFTHS_OF_MAJOR[(key.tonic + PARENT_SHIFT[key.mode]) % 12]
+    fifths = key_fifths(key)
     return dict.fromkeys(SHARP_ORDER[:fifths], 1) if fifths > 0 else dict.fromkeys(FLAT_ORDER[: max(-fifths, 0)], -1)
 
 
-def _spelled(pitch_class: int, key: Key) -> tuple[str, int]:
+def spelled(pitch_class: int, key: Key) -> tuple[str, int]:
     """Letter and accidental of a pitch class: from the key's scale, else a sharp in sharp keys and a flat in flat keys."""
     marks = signature(key)
     by_class = {
@@ -73,7 +80,7 @@ def _spelled(pitch_class: int, key: Key) -> tuple[str, int]:
 
 
 def _name(pitch_class: int, key: Key) -> str:
-    letter, accidental = _spelled(pitch_class, key)
+    letter, accidental = spelled(pitch_class, key)
     return letter + {-1: "b", 0: "", 1: "#"}[accidental]
 
 
@@ -81,9 +88,20 @@ def _key(key: Key) -> str:
     return _name(key.tonic, key) + ABC_MODES[key.mode]
 
 
+def chord_parts(chord: Chord, key: Key) -> tuple[tuple[str, int], str, tuple[str, int] | None]:
+    """Root (letter, accidental), what is written after it, and the bass where it is another tone."""
+    bass = None if chord.bass == chord.root else spelled(chord.bass, key)
+    return spelled(chord.root, key), ABC_QUALITIES.get(chord.quality, chord.quality), bass
+
+
+def chord_name(chord: Chord, key: Key) -> str:
+    """A chord as musicians write it, such as ``Bbm7/Ab``."""
+    _, symbol, bass = chord_parts(chord, key)
+    return f"{_name(chord.root, key)}{symbol}{'' if bass is None else '/' + _name(chord.bass, key)}"
+
+
 def _chord(chord: Chord, key: Key) -> str:
-    bass = "" if chord.bass == chord.root else "/" + _name(chord.bass, key)
-    return f'"{_name(chord.root, key)}{ABC_QUALITIES.get(chord.quality, chord.quality)}{bass}"'
+    return f'"{chord_name(chord, key)}"'
 
 
 class _Sheet:
@@ -97,10 +115,9 @@ class _Sheet:
             self._top[min(round(note.start_tick / SIXTEENTH), score.end_tick // SIXTEENTH - 1)] = note
         self._starts = sorted(self._top)
         limits = [*self._starts[1:], score.end_tick // SIXTEENTH]
-        self._ends = [
-            min(start + max(round(self._top[start].duration_ticks / SIXTEENTH), 1), limit)
-            for start, limit in zip(self._starts, limits, strict=True)
-        ]
+        held = [start + max(round(self._top[start].duration_ticks / SIXTEENTH), 1) for start in self._starts]
+        # A breath shorter than a quarter is articulation, not a rest.
+        self._ends = [limit if limit - end < BREATH else end for end, limit in zip(held, limits, strict=True)]
         self._chords = {round(span.start_tick / SIXTEENTH): span.chord for span in score.chords}
 
     def lines(self) -> list[str]:
@@ -140,7 +157,7 @@ class _Sheet:
 
 def _pitch(pitch: int, key: Key, shown: dict[str, int]) -> str:
     """A note's name; an accidental is written where it differs from the signature or from one written earlier in the bar."""
-    letter, accidental = _spelled(pitch % 12, key)
+    letter, accidental = spelled(pitch % 12, key)
     octave = (pitch - accidental) // 12 - 5
     name = letter.lower() + "'" * (octave - 1) if octave >= 1 else letter + "," * -octave
     in_force = shown.get(name, signature(key).get(letter, 0))
