@@ -20,7 +20,16 @@ from espressivo.music.canvas import Canvas, Colour, PixelCanvas, SvgCanvas, text
 from espressivo.music.notation import chord_name
 from espressivo.music.score import Score
 
-__all__ = ["MARGIN", "RIGHT_MARGIN", "lead_sheet_png", "lead_sheet_svg", "piano_roll", "piano_roll_svg", "save_lead_sheet", "save_piano_roll"]
+__all__ = [
+    "MARGIN",
+    "RIGHT_MARGIN",
+    "lead_sheet_png",
+    "lead_sheet_svg",
+    "piano_roll",
+    "piano_roll_svg",
+    "save_lead_sheet",
+    "save_piano_roll",
+]
 
 ROLE_COLOURS: Final[dict[str, Colour]] = {
     "melody": (196, 52, 58),
