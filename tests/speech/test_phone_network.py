@@ -8,6 +8,7 @@ import torch
 
 from espressivo.speech import phone_network
 from espressivo.speech.features import NUM_MELS, extract_features
+from espressivo.speech.phone_layers import LIP_CURVES
 from espressivo.speech.phone_network import PhoneNetwork, decode_phones, recognise_phones
 
 CLASSES = ("sil", "PP", "aa", "SS")
@@ -26,15 +27,16 @@ def log_mel(frames: int, seed: int = 0) -> np.ndarray:
 
 
 def test_one_prediction_a_frame(network) -> None:
-    logits, voicing = network(torch.from_numpy(log_mel(37))[None])
-    assert logits.shape == (1, 37, len(CLASSES))
-    assert voicing.shape == (1, 37)
+    heard = network(torch.from_numpy(log_mel(37))[None])
+    assert heard.classes.shape == (1, 37, len(CLASSES))
+    assert heard.voicing.shape == (1, 37)
+    assert heard.lips.shape == (1, 37, len(LIP_CURVES))
 
 
 def test_the_future_beyond_the_look_ahead_is_not_seen(network) -> None:
     first = log_mel(120)
     second = first.copy()
-    second[60 + network.look_ahead_frames + 1 :] += 5.0
+    second[60 + network.layers.look_ahead_frames + 1 :] += 5.0
     with torch.inference_mode():
         before, after = (network(torch.from_numpy(frames)[None])[0][0] for frames in (first, second))
     torch.testing.assert_close(before[:61], after[:61])
@@ -43,11 +45,10 @@ def test_the_future_beyond_the_look_ahead_is_not_seen(network) -> None:
 
 def test_blocks_leave_no_seam(network, monkeypatch) -> None:
     frames = log_mel(200)
-    whole = phone_network._posteriors(network, frames)
+    whole = phone_network._heard(network, frames)
     monkeypatch.setattr(phone_network, "BLOCK_FRAMES", 64)
-    cut = phone_network._posteriors(network, frames)
-    np.testing.assert_allclose(cut[0], whole[0], atol=1e-5)
-    np.testing.assert_allclose(cut[1], whole[1], atol=1e-5)
+    for cut, uncut in zip(phone_network._heard(network, frames), whole, strict=True):
+        np.testing.assert_allclose(cut, uncut, atol=1e-5)
 
 
 def posteriors_of(runs: list[tuple[int, int]], confidence: float = 0.9) -> np.ndarray:
@@ -77,14 +78,24 @@ def test_phones_are_in_order_and_within_the_recording(network, short_speech) -> 
     heard = recognise_phones(features, network)
     assert heard.posteriors.shape == (len(features), len(CLASSES))
     np.testing.assert_allclose(heard.posteriors.sum(axis=1), 1.0, atol=1e-5)
+    assert heard.lips.shape == (len(features), len(LIP_CURVES))
+    assert 0.0 <= heard.lips.min() <= heard.lips.max() <= 1.0
     edges = [edge for phone in heard.phones for edge in (phone.start_s, phone.end_s)]
     assert edges == sorted(edges)
     assert all(0.0 <= edge <= len(features) * features.hop_s + 1e-6 for edge in edges)
 
 
+def test_the_level_of_a_recording_makes_no_difference(network, short_speech) -> None:
+    features = extract_features(short_speech)
+    quieter = replace(features, log_mel=features.log_mel - 2.0)
+    np.testing.assert_allclose(
+        recognise_phones(quieter, network).posteriors, recognise_phones(features, network).posteriors, atol=1e-4
+    )
+
+
 def test_one_frame_is_enough(network, short_speech) -> None:
     features = extract_features(short_speech)
-    shortest = replace(features, log_mel=features.log_mel[:1])
+    shortest = replace(features, log_mel=features.log_mel[:1], speaking=features.speaking[:1])
     assert recognise_phones(shortest, network).posteriors.shape == (1, len(CLASSES))
 
 
@@ -92,4 +103,5 @@ def test_the_shipped_checkpoint_hears_speech(short_speech) -> None:
     features = extract_features(short_speech)
     heard = recognise_phones(features)
     assert heard.phones
+    assert np.corrcoef(heard.lips[:, 0], features.energy_db)[0, 1] > 0.4
     assert abs(heard.voicing[features.speaking].mean() - features.voiced[features.speaking].mean()) < 0.3

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from espressivo.speech import phone_classes
 from espressivo.speech.features import NUM_MELS
 from espressivo.speech.phone_layers import NUM_BANDS, level_of
-from espressivo.training.phone_network import targets
 from espressivo.training.phone_network.dataset import _write
 from espressivo.training.phone_network.frames import BACKGROUND, UNKNOWN, FramePool, decoder_statistics
 from espressivo.training.phone_network.packing import pack_mel, unpack_mel
@@ -60,7 +60,7 @@ def pool(folder: Path) -> FramePool:
 
 def test_the_constants_of_both_sides_agree() -> None:
     assert NUM_BANDS == NUM_MELS
-    assert targets.UNKNOWN == UNKNOWN
+    assert phone_classes.UNKNOWN == UNKNOWN
 
 
 @pytest.mark.parametrize("count", [1, 16, 37])

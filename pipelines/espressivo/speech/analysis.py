@@ -6,19 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from espressivo.media.clip import AudioClip
 from espressivo.speech.alignment import Transcription, transcribe, transcribe_freely
 from espressivo.speech.features import SAMPLE_RATE_HZ, SpeechFeatures, extract_features
+from espressivo.speech.phone_network import PhoneRecognition, recognise_phones
 from espressivo.speech.phones import Phone, Word
 from espressivo.speech.prosody import Accent, Interval, find_accents, find_pauses, find_phrases, vowel_prominence
-from espressivo.speech.pseudo_phones import pseudo_phones
 from espressivo.speech.recogniser import Recogniser
 
 __all__ = ["Method", "SpeechAnalysis", "analyse_speech"]
 
 PRIMARY_STRESS, SECONDARY_STRESS = 0.8, 0.3
 
-Method = Literal["silence", "alignment", "dictation", "phone_loop", "acoustic"]
+Method = Literal["silence", "alignment", "dictation", "network"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,9 @@ class SpeechAnalysis:
         accents: Syllables that stand out.
         duration_s: Length of the recording.
         method: ``"silence"``; ``"alignment"`` with a transcript that fits; without one ``"dictation"`` where English is
-            understood, ``"phone_loop"`` where it is not; ``"acoustic"`` where the recogniser finds no phones at all.
+            understood, ``"network"`` where it is not.
+        lips: ``(T, 3)`` float32, opening of the jaw, spreading and rounding that a captured speaker would show at this sound,
+            in units of ARKit weights, on the frames of ``features``; ``None`` where nobody speaks or nobody listened.
     """
 
     features: SpeechFeatures
@@ -45,6 +50,7 @@ class SpeechAnalysis:
     accents: tuple[Accent, ...]
     duration_s: float
     method: Method
+    lips: NDArray[np.float32] | None = None
 
 
 def analyse_speech(clip: AudioClip, *, transcript: str | None = None) -> SpeechAnalysis:
@@ -56,7 +62,12 @@ def analyse_speech(clip: AudioClip, *, transcript: str | None = None) -> SpeechA
             ``method`` tells.
     """
     features = extract_features(clip)
-    method, found = _transcription(clip, features, transcript)
+    method: Method = "silence"
+    found, lips = Transcription((), ()), None
+    if features.speaking.any():
+        by_ear = recognise_phones(features)
+        lips = by_ear.lips
+        method, found = _transcription(clip.mono(SAMPLE_RATE_HZ), features, by_ear, transcript)
     vowels = vowel_prominence(features, found.phones)
     pauses = find_pauses(features)
     return SpeechAnalysis(
@@ -68,21 +79,19 @@ def analyse_speech(clip: AudioClip, *, transcript: str | None = None) -> SpeechA
         accents=find_accents(vowels),
         duration_s=clip.duration_s,
         method=method,
+        lips=lips,
     )
 
 
-def _transcription(clip: AudioClip, features: SpeechFeatures, transcript: str | None) -> tuple[Method, Transcription]:
-    if not features.speaking.any():
-        return "silence", Transcription((), ())
-    samples = clip.mono(SAMPLE_RATE_HZ)
+def _transcription(
+    samples: NDArray[np.float32], features: SpeechFeatures, by_ear: PhoneRecognition, transcript: str | None
+) -> tuple[Method, Transcription]:
     recogniser = Recogniser()
-    aligned = transcribe(samples, features, transcript, recogniser) if transcript else None
+    aligned = transcribe(samples, features, transcript, recogniser, by_ear.phones) if transcript else None
     if aligned is not None:
         return "alignment", aligned
-    free = transcribe_freely(samples, features, recogniser)
-    if free.phones:
-        return ("dictation" if free.words else "phone_loop"), free
-    return "acoustic", Transcription(pseudo_phones(features), ())
+    free = transcribe_freely(samples, features, recogniser, by_ear)
+    return ("dictation" if free.words else "network"), free
 
 
 def _with_stress(phones: Sequence[Phone], vowels: Sequence[Accent]) -> tuple[Phone, ...]:

@@ -24,7 +24,7 @@ LOUD_QUANTILE = 0.95
 QUIETEST = -14.0
 INPUT_MEAN, INPUT_SCALE = -6.0, 3.0
 FRONT_KERNEL, FRONT_RIGHT = 5, 2
-LIP_CHANNELS = 64
+LIP_CHANNELS, LIP_KERNEL = 32, 9
 
 
 def level_of(log_mel: NDArray[np.float32]) -> float:
@@ -68,6 +68,22 @@ class _Block(nn.Module):
         return added
 
 
+class _LipHead(nn.Module):
+    """Lip curves from what the blocks make of the sound; they are not trained by it, for captured speakers are few."""
+
+    def __init__(self, channels: int, dropout: float) -> None:
+        super().__init__()
+        self.squeeze = nn.Linear(channels, LIP_CHANNELS)
+        self.over_time = nn.Conv1d(LIP_CHANNELS, LIP_CHANNELS, LIP_KERNEL, padding=LIP_KERNEL // 2)
+        self.dropout = nn.Dropout(dropout)
+        self.out = nn.Linear(LIP_CHANNELS, len(LIP_CURVES))
+
+    def forward(self, hidden: Tensor) -> Tensor:  # (B, T, C) -> (B, T, L)
+        squeezed = self.squeeze(hidden.detach()).transpose(1, 2)
+        curves: Tensor = self.out(self.dropout(functional.silu(self.over_time(squeezed)).transpose(1, 2)))
+        return curves
+
+
 class PhoneLayers(nn.Module):
     """Levelled log-mel frames to viseme posteriors, voicing and lip curves.
 
@@ -80,6 +96,12 @@ class PhoneLayers(nn.Module):
         dropout: Share of what a block adds that is left out in training.
     """
 
+    lip_mean: Tensor
+    lip_scale: Tensor
+    log_prior: Tensor
+    log_bigram: Tensor
+    mean_frames: Tensor
+
     def __init__(
         self,
         num_classes: int,
@@ -90,17 +112,17 @@ class PhoneLayers(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        self.look_ahead_frames = FRONT_RIGHT + sum(r * d for r, d in zip(rights, dilations, strict=True))
-        self.look_back_frames = (FRONT_KERNEL - 1 - FRONT_RIGHT) + sum(
-            (kernel - 1 - r) * d for r, d in zip(rights, dilations, strict=True)
+        self.look_ahead_frames = FRONT_RIGHT + LIP_KERNEL // 2 + sum(r * d for r, d in zip(rights, dilations, strict=True))
+        self.look_back_frames = (
+            (FRONT_KERNEL - 1 - FRONT_RIGHT)
+            + LIP_KERNEL // 2
+            + sum((kernel - 1 - r) * d for r, d in zip(rights, dilations, strict=True))
         )
         self.front = nn.Conv1d(NUM_BANDS, channels, FRONT_KERNEL)
         self.blocks = nn.ModuleList(_Block(channels, kernel, d, r, dropout) for d, r in zip(dilations, rights, strict=True))
         self.norm = nn.LayerNorm(channels)
         self.head = nn.Linear(channels, num_classes + 1)
-        self.lip_head = nn.Sequential(
-            nn.Linear(channels, LIP_CHANNELS), nn.SiLU(), nn.Dropout(2.0 * dropout), nn.Linear(LIP_CHANNELS, len(LIP_CURVES))
-        )
+        self.lip_head = _LipHead(channels, 2.0 * dropout)
         # The captured curves that the lip head learnt: it works on standardised ones.
         self.register_buffer("lip_mean", torch.zeros(len(LIP_CURVES)))
         self.register_buffer("lip_scale", torch.ones(len(LIP_CURVES)))

@@ -1,10 +1,11 @@
 """Which mouth shape is heard, every 10 ms: a small convolutional network over log-mel frames, and a decoder with durations.
 
 Classes are the viseme targets of ``configs/motion/visemes.yaml``, so that the network is not tied to one language's phones.
-Beside the classes it tells whether the vocal folds vibrate, which separates P from B. It sees at most
-:attr:`PhoneNetwork.look_ahead_frames` frames of the future and can therefore follow a stream.
+Beside the classes it tells whether the vocal folds vibrate, which separates P from B, and how far jaw and lips of a captured
+speaker would open, spread and round at this sound: loudness and colour of a voice move the mouth beyond what its phones say.
+It sees at most :attr:`PhoneLayers.look_ahead_frames` frames of the future and can therefore follow a stream.
 
-Legend: B batch, T frames of 10 ms, M mel bands (80), C channels, P classes.
+Legend: T frames of 10 ms, M mel bands (80), P classes.
 """
 
 from __future__ import annotations
@@ -18,44 +19,24 @@ import torch
 from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 from espressivo.pretrained import load_network
 from espressivo.resources import checkpoint_folder
-from espressivo.speech.features import HOP_S, NUM_MELS, SpeechFeatures
+from espressivo.speech.features import HOP_S, SpeechFeatures
+from espressivo.speech.phone_classes import frame_classes
+from espressivo.speech.phone_layers import Heard, PhoneLayers, level_of
 from espressivo.speech.phones import SILENCE, Phone
 
 __all__ = ["PhoneNetwork", "PhoneRecognition", "decode_phones", "load_phone_network", "recognise_phones"]
 
 BLOCK_FRAMES = 6_000
-# Natural-log mel power of speech recorded at ordinary level; only centres the input, the network learns the rest.
-LOG_MEL_MEAN, LOG_MEL_SCALE = -7.0, 4.0
-FRONT_KERNEL, FRONT_RIGHT = 5, 2
 
 FloatArray = NDArray[np.float32]
 
 
-class _Block(nn.Module):
-    """Gated pointwise expansion, depthwise convolution over time, projection; residual."""
-
-    def __init__(self, channels: int, kernel: int, dilation: int, right: int) -> None:
-        super().__init__()
-        self.padding = ((kernel - 1 - right) * dilation, right * dilation)
-        self.norm = nn.LayerNorm(channels)
-        self.expand = nn.Linear(channels, 2 * channels)
-        self.over_time = nn.Conv1d(channels, channels, kernel, dilation=dilation, groups=channels)
-        self.project = nn.Linear(channels, channels)
-
-    def forward(self, hidden: Tensor) -> Tensor:  # (B, T, C) -> (B, T, C)
-        gated = functional.glu(self.expand(self.norm(hidden)), dim=-1)
-        moved = self.over_time(functional.pad(gated.transpose(1, 2), self.padding)).transpose(1, 2)
-        projected: Tensor = self.project(functional.silu(moved))
-        return hidden + projected
-
-
 class PhoneNetwork(ModelMixin, ConfigMixin):  # type: ignore[misc, unused-ignore]
-    """Log-mel frames to viseme posteriors and voicing.
+    """The layers with the names of their classes.
 
     Args:
         classes: Names of the P classes; the first is silence.
@@ -64,6 +45,7 @@ class PhoneNetwork(ModelMixin, ConfigMixin):  # type: ignore[misc, unused-ignore
         kernel: Taps of each convolution.
         dilations: Spacing of the taps, one for each block.
         rights: Taps that look into the future, one for each block.
+        dropout: Of training.
     """
 
     @register_to_config
@@ -71,36 +53,21 @@ class PhoneNetwork(ModelMixin, ConfigMixin):  # type: ignore[misc, unused-ignore
         self,
         classes: Sequence[str],
         labels: Sequence[Sequence[str]],
-        channels: int = 192,
+        channels: int = 256,
         kernel: int = 7,
         dilations: Sequence[int] = (1, 1, 2, 2, 4, 4, 8, 8, 1, 1),
         rights: Sequence[int] = (3, 3, 2, 2, 1, 1, 0, 0, 1, 1),
+        dropout: float = 0.1,
     ) -> None:
         super().__init__()
         self.classes = tuple(classes)
         self.labels = tuple((voiceless, voiced) for voiceless, voiced in labels)
-        self.look_ahead_frames = FRONT_RIGHT + sum(r * d for r, d in zip(rights, dilations, strict=True))
-        self.look_back_frames = (FRONT_KERNEL - 1 - FRONT_RIGHT) + sum(
-            (kernel - 1 - r) * d for r, d in zip(rights, dilations, strict=True)
-        )
-        self.front = nn.Conv1d(NUM_MELS, channels, FRONT_KERNEL)
-        self.blocks = nn.ModuleList(_Block(channels, kernel, d, r) for d, r in zip(dilations, rights, strict=True))
-        self.norm = nn.LayerNorm(channels)
-        self.head = nn.Linear(channels, len(classes) + 1)
-        # Statistics of the training corpus for the decoder: class shares, which class follows which, mean durations in frames.
-        self.register_buffer("log_prior", torch.zeros(len(classes)))
-        self.register_buffer("log_bigram", torch.zeros(len(classes), len(classes)))
-        self.register_buffer("mean_frames", torch.full((len(classes),), 8.0))
+        self.layers = PhoneLayers(len(self.classes), channels, kernel, dilations, rights, dropout)
 
-    def forward(self, log_mel: Tensor) -> tuple[Tensor, Tensor]:
-        """Class logits ``(B, T, P)`` and voicing logits ``(B, T)`` of log-mel frames ``(B, T, M)``."""
-        centred = ((log_mel - LOG_MEL_MEAN) / LOG_MEL_SCALE).transpose(1, 2)  # (B, M, T)
-        padded = functional.pad(centred, (FRONT_KERNEL - 1 - FRONT_RIGHT, FRONT_RIGHT), mode="replicate")
-        hidden = self.front(padded).transpose(1, 2)  # (B, T, C)
-        for block in self.blocks:
-            hidden = block(hidden)
-        logits = self.head(self.norm(hidden))
-        return logits[..., :-1], logits[..., -1]
+    def forward(self, levelled: Tensor) -> Heard:
+        """See :meth:`espressivo.speech.phone_layers.PhoneLayers.forward`."""
+        heard: Heard = self.layers(levelled)
+        return heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +77,21 @@ class PhoneRecognition:
     Attributes:
         posteriors: ``(T, P)`` float32, each row sums to 1.
         voicing: ``(T,)`` float32, probability that the frame is voiced.
+        lips: ``(T, 3)`` float32, :data:`espressivo.speech.phone_layers.LIP_CURVES` in units of ARKit weights, 0-1.
         phones: In order of time, without silences.
     """
 
     posteriors: FloatArray
     voicing: FloatArray
+    lips: FloatArray
     phones: tuple[Phone, ...]
+
+    def support(self, phones: Sequence[Phone]) -> float:
+        """How far it hears the phones that somebody else found: their posterior as a share of the best class's, 0-1."""
+        classes = frame_classes(phones, len(self.posteriors))
+        spoken = classes > 0
+        best = float(self.posteriors[spoken].max(axis=1).sum())
+        return float(self.posteriors[spoken, classes[spoken]].sum()) / best if best else 0.0
 
 
 @cache
@@ -129,28 +105,32 @@ def load_phone_network() -> PhoneNetwork:
 
 
 @torch.inference_mode()
-def _posteriors(network: PhoneNetwork, log_mel: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Class and voicing probabilities, computed in blocks with enough context that the seams do not show."""
-    classes, voicing = [], []
-    for first in range(0, len(log_mel), BLOCK_FRAMES):
-        last = min(len(log_mel), first + BLOCK_FRAMES)
-        start, end = max(0, first - network.look_back_frames), min(len(log_mel), last + network.look_ahead_frames)
-        logits, voiced = network(torch.from_numpy(np.ascontiguousarray(log_mel[start:end]))[None])
-        classes.append(torch.softmax(logits[0, first - start : last - start], dim=-1).numpy())
-        voicing.append(torch.sigmoid(voiced[0, first - start : last - start]).numpy())
-    return np.concatenate(classes), np.concatenate(voicing)
+def _heard(network: PhoneNetwork, levelled: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Class and voicing probabilities and lip curves, computed in blocks with enough context that the seams do not show."""
+    layers = network.layers
+    classes, voicing, lips = [], [], []
+    for first in range(0, len(levelled), BLOCK_FRAMES):
+        last = min(len(levelled), first + BLOCK_FRAMES)
+        start, end = max(0, first - layers.look_back_frames), min(len(levelled), last + layers.look_ahead_frames)
+        heard = network(torch.from_numpy(np.ascontiguousarray(levelled[start:end]))[None])
+        inner = slice(first - start, last - start)
+        classes.append(torch.softmax(heard.classes[0, inner], dim=-1).numpy())
+        voicing.append(torch.sigmoid(heard.voicing[0, inner]).numpy())
+        lips.append(heard.lips[0, inner].clamp(0.0, 1.0).numpy())
+    return np.concatenate(classes), np.concatenate(voicing), np.concatenate(lips)
 
 
 def recognise_phones(features: SpeechFeatures, network: PhoneNetwork | None = None) -> PhoneRecognition:
-    """Phones of a recording by the acoustic network.
+    """Phones and lip curves of a recording by the acoustic network.
 
     Args:
-        features: Of the recording; only ``log_mel`` is used.
+        features: Of the recording; ``log_mel``, and ``speaking`` for its level.
         network: Default: the bundled checkpoint.
     """
     network = network or load_phone_network()
-    posteriors, voicing = _posteriors(network, features.log_mel)
-    return PhoneRecognition(posteriors, voicing, decode_phones(network, posteriors, voicing))
+    spoken = features.log_mel[features.speaking] if features.speaking.any() else features.log_mel
+    posteriors, voicing, lips = _heard(network, features.log_mel - level_of(spoken))
+    return PhoneRecognition(posteriors, voicing, lips, decode_phones(network, posteriors, voicing))
 
 
 def decode_phones(
@@ -159,7 +139,7 @@ def decode_phones(
     voicing: FloatArray,
     *,
     prior_weight: float = 0.3,
-    bigram_weight: float = 0.5,
+    bigram_weight: float = 0.25,
     least_frames: int = 3,
 ) -> tuple[Phone, ...]:
     """The likeliest sequence of phones: Viterbi over classes that last at least ``least_frames`` and then die out geometrically.
@@ -174,10 +154,13 @@ def decode_phones(
         bigram_weight: Weight of which class follows which.
         least_frames: Shortest phone.
     """
-    score = np.log(np.maximum(posteriors, 1e-6)) - prior_weight * network.log_prior.numpy()
-    stay = np.log1p(-1.0 / np.maximum(2.0, network.mean_frames.numpy() - least_frames + 1.0))
-    leave = np.log(1.0 / np.maximum(2.0, network.mean_frames.numpy() - least_frames + 1.0))
-    follow = bigram_weight * network.log_bigram.numpy() + leave[:, None]  # (from, to)
+    layers = network.layers
+    log_prior: FloatArray = layers.log_prior.numpy()
+    log_bigram: FloatArray = layers.log_bigram.numpy()
+    longer: FloatArray = np.maximum(2.0, layers.mean_frames.numpy() - least_frames + 1.0)
+    score = np.log(np.maximum(posteriors, 1e-6)) - np.float32(prior_weight) * log_prior
+    leave, stay = -np.log(longer), np.log1p(-1.0 / longer)
+    follow = np.float32(bigram_weight) * log_bigram + leave[:, None]  # (from, to)
     path = _best_path(score, stay, follow, least_frames)
     phones: list[Phone] = []
     starts = np.flatnonzero(np.diff(path, prepend=-1))

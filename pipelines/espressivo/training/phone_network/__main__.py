@@ -34,7 +34,11 @@ def _parser() -> argparse.ArgumentParser:
     training.add_argument("--device", default="cpu", help="cpu or cuda")
     training.add_argument("--minutes", type=float, help="time limit instead of the number of steps")
     training.add_argument("--threads", type=int, default=1)
-    measuring = commands.add_parser("measure", help="compare with PocketSphinx and the acoustic fallback on held-out voices")
+    exporting = commands.add_parser("export", help="write the checkpoint of a run")
+    exporting.add_argument("--data", type=Path, required=True, help="what prepare wrote")
+    exporting.add_argument("--run", type=Path, required=True)
+    exporting.add_argument("-o", "--output", type=Path, required=True)
+    measuring = commands.add_parser("measure", help="compare with PocketSphinx on held-out voices")
     measuring.add_argument("--corpus", type=Path, nargs="+", required=True)
     measuring.add_argument("--items", type=int, default=60, help="most recordings of each corpus")
     return parser
@@ -82,6 +86,13 @@ def _train(options: argparse.Namespace) -> None:
     train(options.data, Run(options.run), device=torch.device(options.device), minutes=options.minutes)
 
 
+def _export(options: argparse.Namespace) -> None:
+    from espressivo.training.phone_network.export import export
+    from espressivo.training.phone_network.train import AVERAGE
+
+    export(options.data, options.run / AVERAGE, options.output)
+
+
 def _measure(options: argparse.Namespace) -> None:
     """Print one line of JSON for each corpus, clean and made worse."""
     from espressivo.resources import load_config
@@ -101,7 +112,8 @@ def _measure(options: argparse.Namespace) -> None:
 def main() -> None:
     """Run one command."""
     options = _parser().parse_args()
-    {"synthesise": _synthesise, "prepare": _prepare, "train": _train, "measure": _measure}[options.command](options)
+    commands = {"synthesise": _synthesise, "prepare": _prepare, "train": _train, "export": _export, "measure": _measure}
+    commands[options.command](options)
 
 
 if __name__ == "__main__":

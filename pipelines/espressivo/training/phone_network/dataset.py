@@ -18,10 +18,10 @@ from safetensors.numpy import save_file
 from espressivo.media.audio import load_audio
 from espressivo.media.clip import AudioClip
 from espressivo.speech.features import HOP_S, SAMPLE_RATE_HZ, extract_features
+from espressivo.speech.phone_classes import class_names, frame_classes, frame_voicing, phone_labels
 from espressivo.speech.phone_layers import LIP_CURVES, level_of
 from espressivo.training.phone_network.corpus import CorpusItem, read_corpus
 from espressivo.training.phone_network.packing import pack_bytes, pack_mel
-from espressivo.training.phone_network.targets import class_names, frame_classes, frame_voicing, phone_labels
 
 __all__ = ["UNKNOWN_BYTE", "is_held_out", "prepare_background", "prepare_captured", "prepare_spoken", "write_task"]
 

@@ -17,7 +17,7 @@ from espressivo.training.phone_network.packing import unpack_bytes, unpack_mel
 
 __all__ = ["UNKNOWN", "Batch", "FramePool", "decoder_statistics", "lip_statistics"]
 
-UNKNOWN = -100  # what cross_entropy leaves out; targets.UNKNOWN
+UNKNOWN = -100  # what cross_entropy leaves out; phone_classes.UNKNOWN
 UNKNOWN_BYTE = 255
 BACKGROUND = "background"
 # How far the playing speed of a stretch is changed, and how long a silence must be for the lips to be at rest.

@@ -1,4 +1,4 @@
-"""The phone network beside the other ways to find phones, on voices that none of its training heard."""
+"""The phone network beside PocketSphinx's phone loop, on voices that none of its training heard."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from numpy.typing import NDArray
 from espressivo.media.clip import AudioClip
 from espressivo.resources import load_config
 from espressivo.seeds import numpy_generator
-from espressivo.speech.alignment import transcribe_freely
+from espressivo.speech.alignment import transcribe_freely, utterances
 from espressivo.speech.features import HOP_S, SAMPLE_RATE_HZ, SpeechFeatures, extract_features
-from espressivo.speech.phone_network import PhoneNetwork, recognise_phones
+from espressivo.speech.phone_classes import UNKNOWN, class_names, frame_classes
+from espressivo.speech.phone_network import PhoneNetwork, PhoneRecognition, recognise_phones
 from espressivo.speech.phones import SILENCE, Phone
-from espressivo.speech.pseudo_phones import pseudo_phones
 from espressivo.speech.recogniser import Recogniser
 from espressivo.training.phone_network.augment import augment
 from espressivo.training.phone_network.corpus import CorpusItem
-from espressivo.training.phone_network.targets import UNKNOWN, class_names, frame_classes
 
 __all__ = ["compare", "score"]
 
@@ -74,8 +73,16 @@ def _runs(mask: NDArray[np.bool_]) -> list[slice]:
     return [slice(int(first), int(last)) for first, last in zip(edges[::2], edges[1::2], strict=True)]
 
 
+def _phone_loop(samples: FloatArray, features: SpeechFeatures, recogniser: Recogniser) -> list[Phone]:
+    phones = []
+    for utterance in utterances(features):
+        sound, start_s = utterance.sound(samples)
+        phones += [Phone(unit.label, start_s + unit.start_s, start_s + unit.end_s) for unit in recogniser.phones(sound)]
+    return phones
+
+
 def compare(items: Sequence[CorpusItem], network: PhoneNetwork, *, worse: bool, seed: int) -> dict[str, dict[str, float]]:
-    """Mean measures of the network, PocketSphinx's phone loop and the acoustic fallback, in one run.
+    """Mean measures of the network, of what the product makes of it, and of PocketSphinx's phone loop, in one run.
 
     Args:
         items: Recordings with exact phone times.
@@ -84,10 +91,14 @@ def compare(items: Sequence[CorpusItem], network: PhoneNetwork, *, worse: bool, 
         seed: Of these.
     """
     recogniser = Recogniser()
+
+    def by_ear(features: SpeechFeatures) -> PhoneRecognition:
+        return recognise_phones(features, network)
+
     finders: dict[str, Finder] = {
-        "network": lambda _, features: recognise_phones(features, network).phones,
-        "phone_loop": lambda samples, features: transcribe_freely(samples, features, recogniser).phones,
-        "acoustic": lambda _, features: pseudo_phones(features),
+        "network": lambda _, features: by_ear(features).phones,
+        "product": lambda samples, features: transcribe_freely(samples, features, recogniser, by_ear(features)).phones,
+        "phone_loop": lambda samples, features: _phone_loop(samples, features, recogniser),
     }
     collected: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in finders}
     for item in items:
