@@ -32,8 +32,11 @@ HANG_LIMIT_S: Final = 3.0
 EXPECTED_CODES: Final = {"bad": "image.no_face", "crash": "batch.died", "hang": "batch.timeout"}
 
 
-def _command(manifest: Path, root: Path, *options: str) -> list[str]:
-    return [sys.executable, "-m", "espressivo", "batch", "run", str(manifest), "-o", str(root), "--quiet", *options]
+def _started(manifest: Path, store: Store, *options: str) -> subprocess.Popen[bytes]:
+    """The command line at work on a manifest."""
+    command = [sys.executable, "-m", "espressivo", "batch", "run", str(manifest), "-o", str(store.root), "--quiet", *options]
+    silent = subprocess.DEVNULL
+    return subprocess.Popen(command, start_new_session=True, stdout=silent, stderr=silent)  # noqa: S603 - our own command line
 
 
 def measure_resuming(folder: Path, *, num_jobs: int, num_kills: int) -> list[Figure]:
@@ -67,7 +70,7 @@ def _kill_once(manifest: Path, store: Store, num_more: int) -> None:
     """Start the command, kill it when some more jobs are done."""
     records = store.root / "records"
     aim = len(list(records.iterdir())) + num_more
-    process = subprocess.Popen(_command(manifest, store.root, "--workers", "2"), start_new_session=True)  # noqa: S603 - our own command line
+    process = _started(manifest, store, "--workers", "2")
     while len(list(records.iterdir())) < aim and process.poll() is None:
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
@@ -99,7 +102,7 @@ def measure_engines(folder: Path, *, num_jobs: int, with_ray: bool) -> Figure:
     stores = []
     for name, parts in runs.items():
         store = Store(folder / name)
-        processes = [subprocess.Popen(_command(manifest, store.root, *options)) for options in parts]  # noqa: S603 - our own command line
+        processes = [_started(manifest, store, *options) for options in parts]
         for process in processes:
             process.wait()
         stores.append(store)
