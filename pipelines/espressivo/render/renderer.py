@@ -20,6 +20,7 @@ from espressivo.progress import CancelToken
 from espressivo.render.eye_looks import EyeLook, eye_looks
 from espressivo.render.eyes import draw_eye
 from espressivo.render.fitting import HeadFit, RigidMotion, fit_head
+from espressivo.render.framing import UpperEdge, upper_edge
 from espressivo.render.imaging import CUBIC, blur, repeatable, sample
 from espressivo.render.matte import PersonMatte, person_matte
 from espressivo.render.mouth import MouthPalette, draw_mouth, mouth_palette
@@ -50,6 +51,7 @@ class FittedPortrait:
         fit: The head that lies on it.
         warp: Where it can move.
         matte: What of it is the person, and what lies behind.
+        edge: Where the picture's upper edge cuts the head off, if it does.
         eyes: Left and right eye; none behind dark glasses, and then lids and gaze keep still.
         mouth: Colours of the inside of the mouth.
         light: The light that the photograph was taken in.
@@ -60,6 +62,7 @@ class FittedPortrait:
     fit: HeadFit
     warp: PhotoWarp
     matte: PersonMatte
+    edge: UpperEdge
     eyes: tuple[EyeLook, ...]
     mouth: MouthPalette
     light: PortraitLight
@@ -132,6 +135,7 @@ class PortraitRenderer:
             fit=fit,
             warp=warp,
             matte=matte,
+            edge=upper_edge(fit, matte, points),
             eyes=eye_looks(photograph, fit) if shows_eyes else (),
             mouth=mouth_palette(photograph, fit, self._topology),
             light=portrait_light(photograph, fit, self._topology, warp.trust),
@@ -169,7 +173,7 @@ class PortraitRenderer:
         turned = still if head_rotation is None else _held_back(np.asarray(head_rotation, np.float32))
         motion = portrait.fit.motion(turned, still if head_translation is None else head_translation)
         with repeatable():
-            return self._draw(portrait, np.asarray(weights, np.float32), motion)
+            return self._draw(portrait, np.asarray(weights, np.float32), portrait.edge.hold(motion))
 
     def _draw(self, portrait: FittedPortrait, weights: Float, motion: RigidMotion) -> Image:
         fit, warp = portrait.fit, portrait.warp

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from espressivo.face.arkit import ARKIT_INDEX, expand_sides
+from espressivo.face.arkit import ARKIT_INDEX, ARKIT_NAMES, expand_sides
 from espressivo.face.landmark_groups import CHEEKS
 from espressivo.render.fitting import HeadFit
 from espressivo.render.folds import FOLDS, Fold
@@ -40,6 +40,7 @@ TINT_RANGE: Final = (0.6, 1.4)
 FLANK, FLANK_AT, FLANK_WIDTH = 0.26, 1.8, 1.7
 # A fold map is drawn at most at this many pixels per unit; it is smooth.
 FOLD_SCALE: Final = 40.0
+SHALLOW: Final = 0.01
 OWN_DETAIL: Final = 0.9
 OWN_DETAIL_RANGE: Final = (-0.16, 0.10)
 # Relief of skin (deviation of its fine structure, part of its brightness) of smooth and of deeply lined faces; measured by eye.
@@ -72,19 +73,26 @@ class PortraitLight:
 
 @dataclass(frozen=True, eq=False)
 class FoldMap:
-    """One fold of a portrait: ``(h, w)`` relative change of brightness at full depth, at a region of the photograph."""
+    """One fold of a portrait.
 
-    fold: Fold
+    Attributes:
+        drive: ``(52,)`` share of each ARKit weight in its depth.
+        region: Where it lies in the photograph.
+        relief: ``(h, w)`` relative change of brightness at full depth.
+    """
+
+    drive: Float
     region: Region
     relief: Float
 
-    def depth(self, weights: Float) -> float:
-        """How deep it is under ``(52,)`` weights, 0-1."""
-        total = sum(
-            share * float(np.mean([weights[ARKIT_INDEX[name]] for name in expand_sides(shape)]))
-            for shape, share in self.fold.driven_by.items()
-        )
-        return float(smoothstep(total, 0.0, 1.0))
+
+def _drive(fold: Fold) -> Float:
+    """``(52,)`` from the names, sides of a name without side averaged."""
+    drive = np.zeros(len(ARKIT_NAMES), np.float32)
+    for shape, share in fold.driven_by.items():
+        sides = expand_sides(shape)
+        drive[[ARKIT_INDEX[name] for name in sides]] += share / len(sides)
+    return drive
 
 
 def _normals(topology: HeadTopology, points: Float) -> Float:
@@ -122,7 +130,7 @@ def fold_maps(image: Image, fit: HeadFit) -> tuple[FoldMap, ...]:
         line = fold.line(fit.landmarks, fit.scale)
         region = Region.around(line, 4 * fold.width * fit.scale + 2, image.shape[1], image.shape[0])
         if region.width >= 3 and region.height >= 3:
-            maps.append(FoldMap(fold, region, _relief(image, fit, fold, line, region, strength)))
+            maps.append(FoldMap(_drive(fold), region, _relief(image, fit, fold, line, region, strength)))
     return tuple(maps)
 
 
@@ -166,12 +174,15 @@ def _age_factor(image: Image, fit: HeadFit) -> float:
 
 def fold_photograph(image: Image, maps: tuple[FoldMap, ...], weights: Float, tint: Float) -> Image:
     """The photograph with its folds as deep as ``(52,)`` weights ask; the photograph itself where none is."""
-    active = [(folded, depth) for folded in maps if (depth := folded.depth(weights)) > 0.01]
+    if not maps:
+        return image
+    depths = smoothstep(np.stack([folded.drive for folded in maps]) @ weights, 0.0, 1.0)
+    active = [(folded, depth) for folded, depth in zip(maps, depths, strict=True) if depth > SHALLOW]
     if not active:
         return image
     out = image.copy()
     for folded, depth in active:
         window = np.ascontiguousarray(out[folded.region.slices])
-        scale_colours(window, 1 + np.float32(depth) * folded.relief, tint)
+        scale_colours(window, 1 + depth * folded.relief, tint)
         out[folded.region.slices] = window
     return out

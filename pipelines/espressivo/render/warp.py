@@ -35,7 +35,8 @@ HIDDEN = (0.15, 0.4)
 OPEN_SOURCE_MOUTH = (0.03, 0.12)
 # Ears and hair do not lie deeper than this before the neck's pivot: a steeper drop would fold the picture when the head turns.
 PROXY_FLOOR, PROXY_BLUR, PROXY_RECEDE = 1.0, 0.9, 2.0
-PROXY_LOOKS = 3
+PROXY_LOOKS = 2
+EDGE_SHARE = 0.85
 # Breath lifts the shoulders more than the head (across, up), within a limit; where they begin below the chin. Units of the head.
 BODY_FOLLOWS, MOST_SWAY, SHOULDERS = (0.5, 2.0), 0.2, (0.5, 3.5)
 
@@ -53,6 +54,8 @@ class PhotoWarp:
         trust: ``(V,)`` 0-1, how far the photograph shows this vertex.
         inner_lips: Vertices of the lips that a shut mouth hides.
         fade: Coarse map, 1 on the head, 0 where the background stays.
+        below: Coarse map, pixels down to which the head and neck may be taken from: the body goes on below the picture, but
+            there is nothing to show, so it is stretched.
         body: Coarse map, 1 on shoulders and chest, which rise and sway a little when the head does.
         proxy_depth: Coarse map of camera depth of the head and what surrounds it, pixels.
     """
@@ -66,6 +69,7 @@ class PhotoWarp:
     trust: Float
     inner_lips: NDArray[np.int32]
     fade: Float
+    below: Float
     body: Float
     proxy_depth: Float
 
@@ -100,6 +104,7 @@ class PhotoWarp:
         own = pull_push(value - rigid * weight[..., None], weight)
         outer: Float = (rigid + own) * self.fade[..., None]
         if not motion.is_rest:
+            outer[..., 1] = np.minimum(outer[..., 1], self.below)
             outer -= (self.body * (1 - self.fade))[..., None] * _sway(motion, fit.scale)
         return outer
 
@@ -174,6 +179,7 @@ def plan_warp(fit: HeadFit, topology: HeadTopology, width: int, height: int, alp
         trust=trust,
         inner_lips=inner_lips,
         fade=fade,
+        below=np.float32(EDGE_SHARE) * np.maximum(height - 1 - coarse_grid[..., 1], 0),
         body=_body(fit, alpha, region, coarse_grid, height),
         proxy_depth=depth,
     )
