@@ -37,6 +37,8 @@ BEHIND_LIPS, THROAT_BEHIND = 0.3, 1.3
 # RGB against their mean: what gums, tongue and throat look like where the portrait's own lips say nothing. Engineering.
 ROSE = np.array([1.40, 0.78, 0.82], np.float32)
 DARK_RED = np.array([1.83, 0.55, 0.62], np.float32)
+# Range of the channels of skin, part of its brightness, from which on a picture is in colour.
+COLOURFUL = 0.15
 ENAMEL = np.array([1.03, 1.0, 0.93], np.float32)
 LIGHT = np.array([0.08, 0.35, 0.93], np.float32)
 HIGHLIGHT = np.array([0.05, 0.45, 0.89], np.float32)
@@ -103,6 +105,7 @@ def mouth_palette(image: Image, fit: HeadFit, topology: HeadTopology) -> MouthPa
     tissue[Tissue.TONGUE] = rose * base * 1.55
     tissue[Tissue.SKIN] = (0.4 * rose + 0.6 * DARK_RED) * base * 0.5
     points = fit.project(fit.vertices(fit.own_expression))
+    tissue = _as_colourful(tissue, cheek)
     own = shown_teeth(image, fit, topology.upper_teeth, level, lip, tissue[Tissue.GUM])
     if own is not None:  # theirs is the colour
         seen = own.colour[own.alpha > 0.5]
@@ -112,6 +115,14 @@ def mouth_palette(image: Image, fit: HeadFit, topology: HeadTopology) -> MouthPa
     gaps = lip_gaps(fit, points)
     lips_alone = _lips_alone(image, fit) if gaps.max() > OPEN_IN_PHOTOGRAPH else None
     return MouthPalette(tissue, lip, gaps, brightness, own, lips_alone)
+
+
+def _as_colourful(tissue: Float, skin: Float) -> Float:
+    """A pencil drawing has a grey tongue."""
+    colourful = np.float32(min(1.0, float(np.ptp(skin)) / max(float(skin.mean()), 1.0) / COLOURFUL))
+    grey = tissue.mean(axis=-1, keepdims=True)
+    toned: Float = grey + (tissue - grey) * colourful
+    return toned
 
 
 def _lips_alone(image: Image, fit: HeadFit) -> tuple[Region, Float] | None:

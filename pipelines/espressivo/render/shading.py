@@ -43,6 +43,8 @@ FOLD_SCALE: Final = 40.0
 SHALLOW: Final = 0.01
 OWN_DETAIL: Final = 0.9
 OWN_DETAIL_RANGE: Final = (-0.16, 0.10)
+# How far in hue and brightness skin differs from the cheeks'.
+OTHER_HUE, TOO_DARK = (0.25, 0.5), (0.2, 0.42)
 # Relief of skin (deviation of its fine structure, part of its brightness) of smooth and of deeply lined faces; measured by eye.
 SMOOTH_SKIN, LINED_SKIN = 0.012, 0.045
 YOUNG, OLD = 0.5, 1.25
@@ -124,17 +126,19 @@ def _brightness(ambient: float, direction: Float, normals: Float) -> Float:
 
 def fold_maps(image: Image, fit: HeadFit) -> tuple[FoldMap, ...]:
     """Draw all folds of a portrait."""
-    strength = _age_factor(image, fit)
+    strength, skin = _age_factor(image, fit), _skin_colour(image, fit)
     maps = []
     for fold in FOLDS:
         line = fold.line(fit.landmarks, fit.scale)
         region = Region.around(line, 4 * fold.width * fit.scale + 2, image.shape[1], image.shape[0])
         if region.width >= 3 and region.height >= 3:
-            maps.append(FoldMap(_drive(fold), region, _relief(image, fit, fold, line, region, strength)))
+            maps.append(FoldMap(_drive(fold), region, _relief(image, fit, fold, line, region, strength, skin)))
     return tuple(maps)
 
 
-def _relief(image: Image, fit: HeadFit, fold: Fold, line: NDArray[np.floating], region: Region, strength: float) -> Float:
+def _relief(
+    image: Image, fit: HeadFit, fold: Fold, line: NDArray[np.floating], region: Region, strength: float, skin_colour: Float
+) -> Float:
     step = max(1.0, fit.scale / FOLD_SCALE)
     grid = region.grid(step)
     found: tuple[Any, Any] = cKDTree(line).query(grid.reshape(-1, 2))
@@ -155,8 +159,23 @@ def _relief(image: Image, fit: HeadFit, fold: Fold, line: NDArray[np.floating], 
     mask = resize((near * taper).astype(np.float32), (region.width, region.height), LINEAR)
     grey = image[region.slices].mean(axis=-1).astype(np.float32) + 1
     own = np.clip(grey / blur(grey, 0.16 * fit.scale) - 1, *OWN_DETAIL_RANGE)
-    total: Float = (relief + OWN_DETAIL * own * mask).astype(np.float32)
+    skin = blur(_like_skin(image[region.slices], skin_colour), max(0.5, 0.05 * fit.scale))
+    total: Float = ((relief + OWN_DETAIL * own * mask) * skin).astype(np.float32)
     return total
+
+
+def _skin_colour(image: Image, fit: HeadFit) -> Float:
+    radius = max(2, round(0.3 * fit.scale))
+    places = np.clip(fit.landmarks[list(CHEEKS)].round().astype(int), 0, np.array(image.shape[1::-1]) - 1)
+    patches = [image[max(y - radius, 0) : y + radius, max(x - radius, 0) : x + radius].reshape(-1, 3) for x, y in places]
+    return np.asarray(np.median(np.concatenate(patches), axis=0), np.float32)
+
+
+def _like_skin(window: Image, skin: Float) -> Float:
+    """``(h, w)`` 0-1: no fold is drawn over hair that hangs into the face."""
+    grey = np.maximum(window.mean(axis=-1).astype(np.float32), 4)
+    hue = np.abs(window / grey[..., None] - skin / max(float(skin.mean()), 4.0)).max(axis=-1)
+    return (1 - smoothstep(hue, *OTHER_HUE)) * smoothstep(grey / np.float32(max(float(skin.mean()), 4.0)), *TOO_DARK)
 
 
 def _age_factor(image: Image, fit: HeadFit) -> float:

@@ -23,6 +23,7 @@ Image = NDArray[np.uint8]
 # The brightest part of an open mouth is teeth if it is this bright against what teeth would have, and less red than the lips.
 BRIGHT_PART = 75
 AS_BRIGHT, AS_RED = 0.42, 0.75
+BRIGHTER_THAN_LIPS = 1.1
 # An upper tooth ends where its column falls below this part of its greatest brightness, not sooner than this (units of the head).
 EDGE_BRIGHTNESS = 0.62
 SHORTEST = 0.22
@@ -107,6 +108,8 @@ def _are_teeth(inside: Float, level: float, lip: Float) -> bool:
     def redness(colour: Float) -> float:
         return float((colour[0] - colour[1:].mean()) / max(float(colour.mean()), 8.0))
 
+    if float(bright.mean()) < BRIGHTER_THAN_LIPS * float(lip.mean()):  # the lips of a statue
+        return False
     return float(bright.mean()) > AS_BRIGHT * level and redness(bright) < AS_RED * max(redness(lip), 0.15)
 
 
