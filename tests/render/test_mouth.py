@@ -34,7 +34,7 @@ def test_the_photographs_teeth_stay_where_they_are_at_rest(renderer):
     portrait = renderer.fit(prepare_portrait(load_image(example_path("astronaut.jpg")), 512))
     fit, teeth = portrait.fit, portrait.mouth.own_teeth
     canvas = Canvas.around(fit.landmarks[list(INNER_LIPS)], 2, portrait.image.shape[:2], 200.0)
-    colour, alpha = teeth.drawn(canvas, fit.pose(REST))
+    colour, alpha = teeth.drawn(canvas, fit.pose(REST), 1.0)
     inside = fill_polygon(alpha.shape, canvas.cells(fit.landmarks[list(INNER_LIPS)])) > 250
     shown = (cv2.erode(inside.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0) & (alpha > 0.95)
     assert shown.sum() > 10
@@ -70,3 +70,9 @@ def test_a_joy_on_a_smile_is_not_two_smiles(portrait, closed):
     for fitted in (portrait, closed):
         rising = [fitted.fit.total_weights(expression_weights(mouthSmile=a)) for a in np.linspace(0, 1, 6)]
         assert (np.diff(rising, axis=0).sum(axis=1) > 0).all()
+
+
+def test_the_mouth_of_a_grey_picture_is_grey(renderer, closed):
+    grey = np.repeat(closed.image.mean(axis=-1, keepdims=True), 3, axis=-1).astype(np.uint8)
+    assert np.ptp(renderer.fit(grey).mouth.tissue, axis=1).max() < 1
+    assert np.ptp(closed.mouth.tissue, axis=1).max() > 20

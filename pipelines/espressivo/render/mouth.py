@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from espressivo.face.head import Tissue
-from espressivo.face.landmark_groups import CHEEKS, INNER_LIPS, LEFT_EYE, LIP_PAIRS, RIGHT_EYE
+from espressivo.face.landmark_groups import CHEEKS, INNER_LIPS, LEFT_EYE, LIP_PAIRS, MOUTH_CORNERS, RIGHT_EYE
 from espressivo.render.fitting import HeadFit
 from espressivo.render.imaging import as_alpha, blur, dilate, fill_polygon, pull_push, smoothstep
 from espressivo.render.layers import Canvas, Layer
@@ -27,7 +27,7 @@ Image = NDArray[np.uint8]
 LIPS = (0, 17, 37, 267, 84, 314)
 MARGIN = 0.3
 # A mouth no wider open than in the photograph stays the photograph; units of the head.
-OPEN_IN_PHOTOGRAPH = 0.12
+OPEN_IN_PHOTOGRAPH, SHOWS_TEETH = 0.12, 0.33
 PARTED_LIPS = (0.015, 0.07)
 MOVED_LIPS = (0.03, 0.25)
 EMPTIED, LIP_RING = 0.05, 0.15
@@ -104,15 +104,17 @@ def mouth_palette(image: Image, fit: HeadFit, topology: HeadTopology) -> MouthPa
     tissue[Tissue.GUM] = rose * base * 1.25
     tissue[Tissue.TONGUE] = rose * base * 1.55
     tissue[Tissue.SKIN] = (0.4 * rose + 0.6 * DARK_RED) * base * 0.5
-    points = fit.project(fit.vertices(fit.own_expression))
     tissue = _as_colourful(tissue, cheek)
-    own = shown_teeth(image, fit, topology.upper_teeth, level, lip, tissue[Tissue.GUM])
+    points = fit.project(fit.vertices(fit.own_expression))
+    gaps = lip_gaps(fit, points)
+    own = None
+    if gaps.max() > SHOWS_TEETH:
+        own = shown_teeth(image, fit, topology.upper_teeth, level, lip, tissue[Tissue.GUM])
     if own is not None:  # theirs is the colour
         seen = own.colour[own.alpha > 0.5]
         bright = seen[seen.mean(axis=1) >= np.percentile(seen.mean(axis=1), 60)].mean(axis=0)
         tissue[Tissue.TEETH] = 0.3 * tissue[Tissue.TEETH] + 0.7 * bright * 1.12
     brightness = float(np.clip(cheek.mean() / 150 * 26, 6, 30))
-    gaps = lip_gaps(fit, points)
     lips_alone = _lips_alone(image, fit) if gaps.max() > OPEN_IN_PHOTOGRAPH else None
     return MouthPalette(tissue, lip, gaps, brightness, own, lips_alone)
 
@@ -189,7 +191,7 @@ def draw_mouth(
     alpha[view.throat] = lips[view.throat]
     colour = _close_gaps(_shade(view, palette), view.tissue == Tissue.TEETH, unit) * _shadow_of_lips(alpha, unit)[..., None]
     if own is not None:
-        teeth, teeth_alpha = own.drawn(canvas, points)
+        teeth, teeth_alpha = own.drawn(canvas, points, _width(marks) / max(_width(fit.landmarks), 1.0))
         colour = colour * (1 - teeth_alpha[..., None]) + teeth * teeth_alpha[..., None]
     return canvas.finish(colour, alpha * np.float32(opening))
 
@@ -256,6 +258,11 @@ def _rounded(contour: Float) -> Float:
         smooth = 0.5 * smooth + 0.25 * around
         smooth[list(corners)] = contour[list(corners)]
     return smooth
+
+
+def _width(marks: Float) -> float:
+    right, left = marks[list(MOUTH_CORNERS), :2]
+    return float(np.linalg.norm(left - right))
 
 
 def _not_crossed(contour: Float) -> Float:

@@ -30,6 +30,7 @@ SHORTEST = 0.22
 # Units of the head: lips' edge belongs to the lips; crowns go on under the upper lip, then comes gum.
 LIP_EDGE = 0.05
 LIT = 0.8
+WIDENED, WIDEST = 0.8, 1.25
 CROWN = (0.75, 0.95)
 FRONT = 0.6
 
@@ -52,13 +53,21 @@ class ShownTeeth:
     vertices: NDArray[np.int64]
     places: Float
 
-    def drawn(self, canvas: Canvas, points: Float) -> tuple[Float, Float]:
-        """Colour ``(h, w, 3)`` and alpha ``(h, w)`` on a canvas, with the skull at ``points`` ``(V, 3)``."""
+    def drawn(self, canvas: Canvas, points: Float, widening: float) -> tuple[Float, Float]:
+        """Colour ``(h, w, 3)`` and alpha ``(h, w)`` on a canvas.
+
+        Args:
+            canvas: Where they are drawn.
+            points: ``(V, 3)`` where the head is.
+            widening: Width of the mouth against the photograph's. A wider one would show teeth that the photograph hides; the
+                others are widened a little instead.
+        """
         now = np.concatenate([points[self.vertices, :2], np.ones((len(self.vertices), 1))], axis=1)
         back, *_ = np.linalg.lstsq(now, self.places.astype(np.float64), rcond=None)
         grid = canvas.grid()
         place = grid @ back[:2].astype(np.float32) + (back[2] - [self.region.left, self.region.top]).astype(np.float32)
-        place = np.ascontiguousarray(place)
+        middle = np.float32(self.places[:, 0].mean() - self.region.left)
+        place[..., 0] = middle + (place[..., 0] - middle) / np.float32(np.clip(1 + WIDENED * (widening - 1), 1, WIDEST))
         return (
             sample(self.colour, place, LINEAR, cv2.BORDER_REPLICATE),
             sample(self.alpha, place, LINEAR, cv2.BORDER_REPLICATE),
