@@ -18,7 +18,7 @@ from espressivo.batch.manifest import read_manifest
 from espressivo.batch.pipeline_worker import PipelineWorker
 from espressivo.batch.runner import BatchEvent, BatchOptions, BatchSummary, plan_run, run_jobs
 from espressivo.batch.store import Store
-from espressivo.errors import ManifestError, SettingError
+from espressivo.errors import EncodeError, ManifestError, SettingError
 from espressivo.evaluation.batch_worker import RehearsalWorker, UnreadyWorker
 
 REHEARSAL = [sys.executable, "-m", "espressivo.evaluation.batch_worker"]
@@ -96,8 +96,8 @@ def test_poison_takes_no_innocent_job_along(tmp_path: Path) -> None:
     assert "ZeroDivisionError" in (records["bug-1"].traceback or "")
     assert list((store.root / "work").iterdir()) == []
 
-    again = run(jobs, store)
-    assert (again.num_cached, again.num_skipped, again.exit_status) == (13, 7, 3)
+    again = run(jobs, store)  # only what found no room is tried again
+    assert (again.num_cached, again.num_skipped, again.states, again.exit_status) == (13, 6, {"quarantined": 1}, 3)
     assert again.codes == summary.codes
 
 
@@ -284,8 +284,6 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:
 
 
 def test_a_record_that_cannot_be_written_stops_the_run(tmp_path: Path) -> None:
-    from espressivo.errors import EncodeError
-
     jobs, store = jobs_named(tmp_path, "fine-a", "fine-b"), Store(tmp_path / "run")
     store.prepare()
     (store.root / "records").rmdir()
@@ -311,6 +309,17 @@ def test_a_full_disk_stops_the_run_and_it_can_go_on(tmp_path: Path) -> None:
     assert all(store.is_complete(job.key) for job in jobs)
     assert list((store.root / "work").iterdir()) == []
     assert not list(store.root.rglob("*.part*"))
+
+
+def test_a_disk_without_room_stops_the_run_instead_of_failing_every_job(tmp_path: Path) -> None:
+    jobs, store = jobs_named(tmp_path, "fine-a", *[f"full-{n}" for n in range(40)], "fine-b"), Store(tmp_path / "run")
+    with pytest.raises(EncodeError, match="6 attempts in a row found no room"):
+        run(jobs, store)
+    states = [record.state if (record := store.read_record(job.key)) else None for job in jobs]
+    assert states[0] == "done"
+    assert states.count("quarantined") <= 2
+    pending, summary = plan_run(jobs, store, BatchOptions())
+    assert (len(pending), summary.num_cached, summary.num_skipped) == (41, 1, 0)
 
 
 def test_real_jobs_give_the_same_bytes_with_any_number_of_workers(tmp_path: Path) -> None:

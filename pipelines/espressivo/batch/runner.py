@@ -19,12 +19,15 @@ from espressivo.batch.engine import Engine
 from espressivo.batch.execution import Outcome
 from espressivo.batch.jobs import Job
 from espressivo.batch.store import JobRecord, State, Store
-from espressivo.errors import Cancelled
+from espressivo.errors import Cancelled, EncodeError
 from espressivo.media.atomic import encode_error
 
 __all__ = ["BatchEvent", "BatchOptions", "BatchSummary", "EventCallback", "plan_run", "run_jobs"]
 
 POLL_S: Final = 0.5
+NO_ROOM: Final = "encode.disk_full"
+# So many attempts in a row without room are no fault of the jobs: going on would only fail the rest of the night's work.
+MAX_ATTEMPTS_WITHOUT_ROOM: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class BatchOptions:
     Attributes:
         max_attempts: Attempts at a job whose failure may pass (a dead worker, a full disk); unusable input gets one.
         backoff_s: Pause before the second attempt, doubled each time.
-        retry_failed: Try again what failed in earlier runs.
+        retry_failed: Try again what failed in earlier runs; what failed for want of room on the disk always is.
         force: Render again what is done.
         shard: ``(i, n)`` when this run is part ``i`` of ``n``.
     """
@@ -105,7 +108,7 @@ def plan_run(jobs: Sequence[Job], store: Store, options: BatchOptions) -> tuple[
             pending.append(job)
         elif store.is_complete(job.key):
             summary.num_cached += 1
-        elif record is not None and record.state != "done" and not options.retry_failed:
+        elif record is not None and record.state != "done" and record.code != NO_ROOM and not options.retry_failed:
             summary.num_skipped += 1
             summary.codes[record.code or ""] += 1
         else:
@@ -129,7 +132,8 @@ def run_jobs(
 
     Raises:
         ManifestError: ``manifest.locked``.
-        EncodeError: A record cannot be written; jobs in flight are lost, what is recorded stays.
+        EncodeError: A record cannot be written, or attempt after attempt finds the disk full; jobs in flight are lost, what is
+            recorded stays.
     """
     store.prepare()
     with store.locked(options.shard):
@@ -173,6 +177,7 @@ class _Run:
         self._attempts: Counter[str] = Counter()
         self._in_flight: dict[str, tuple[Job, Path]] = {}
         self._resting: list[tuple[float, str, Job]] = []
+        self._num_without_room = 0
         self._num_settled = summary.num_cached + summary.num_skipped
 
     def adopt(self, settled: Iterable[Job]) -> None:
@@ -206,6 +211,7 @@ class _Run:
 
     def _settle(self, outcome: Outcome) -> None:
         job, folder = self._in_flight.pop(outcome.key)
+        self._note_room(outcome)
         attempts = self._attempts[job.key]
         if outcome.failure is None:
             self._store.publish(job.key, folder)
@@ -216,6 +222,15 @@ class _Run:
             self._tell("retried", job, outcome)
         else:
             self._finish(job, outcome, "quarantined" if outcome.failure.may_pass else "failed")
+
+    def _note_room(self, outcome: Outcome) -> None:
+        has_room = outcome.failure is None or outcome.failure.code != NO_ROOM
+        self._num_without_room = 0 if has_room else self._num_without_room + 1
+        if self._num_without_room >= MAX_ATTEMPTS_WITHOUT_ROOM:
+            raise EncodeError(
+                NO_ROOM,
+                f"{self._num_without_room} attempts in a row found no room; free some space and run the same command again",
+            )
 
     def _finish(self, job: Job, outcome: Outcome, state: State) -> None:
         self._note(job, outcome, state)
