@@ -55,7 +55,12 @@ app.command(
 app.command(
     epilog=_examples(
         "compose --emotion sadness --duration 30 -o piece.mid --wav piece.wav",
-        'compose --emotion "fear turning to relief" -o piece.mid --seed 4',
+        'compose --emotion "fear turning to relief" -o piece.mid --seed 4 --sheet piece.svg --roll piece.png',
+        'compose -e joy --chords "Am F C G" --metre 3/4 --style arpeggio --dynamics mf --best-of 4',
+        "compose -e calm --key D --register C4-C6 --set onsets_per_s=0.2 --set roughness=0.1",
+        "compose --continue mine.mid --duration 16 -o longer.mid",
+        "compose --fill mine.mid --bars 9-12 --emotion fear -o filled.mid",
+        "compose --from mine.mid --emotion sadness -o sad.mid --sound sad.flac",
     )
 )(compose)
 app.command(

@@ -95,7 +95,7 @@ class Performer:
         return np.rint(ticks).astype(np.int64)
 
     def _played(self, note: DraftNote, bar: Bar, velocity: int, shift: int) -> Note:
-        start = max(note.start_tick + shift, self.section.start_tick)
+        start = min(max(note.start_tick + shift, self.section.start_tick), self.section.end_tick - 1)
         share = 1.0 if note.role in SUSTAINING_ROLES else bar.moment.articulation * float(self.random.uniform(0.94, 1.06))
         end = note.start_tick + round(note.duration_ticks * share)
         if self.is_last and note.end_tick >= self.section.end_tick:
