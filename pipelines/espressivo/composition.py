@@ -363,6 +363,7 @@ class _Run:
             seed=self.seed,
             inputs={"plan": plan.to_json(), "soundfont": self._soundfont, **inputs},
             settings=self.settings.model_dump(mode="json") | {"best_of": self._best_of},
+            checkpoints=("music_pop909",) if self.settings.composer == "model" else (),
         )
         return MusicPipelineOutput(
             plan, choice.score, audio, choice.rows, choice.candidates, self.seed, self._timer.seconds, provenance

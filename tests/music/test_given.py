@@ -234,3 +234,19 @@ def test_excerpts_are_scores(piece: Score, first: int, length: int) -> None:
     assert [note.pitch for note in excerpt.notes] == [note.pitch for note in piece.notes_between(start, end)]
     assert excerpt.duration_s == pytest.approx(piece.seconds(end) - piece.seconds(start), abs=1e-9)
     assert excerpt.key_at(0) == piece.key_at(start)
+
+
+def test_the_learned_composer_goes_on_and_fills(piece: Score) -> None:
+    settings = MusicSettings(composer="model")
+    sequel = continue_piece(piece, seed=1, settings=settings, duration_s=5.0)
+    assert sequel.tail.duration_s == pytest.approx(5.0, abs=1e-4)
+    assert sequel.tail.chords[-1].chord.root == 2
+    assert set(piece.notes) <= set(sequel.score.notes)
+    filled = fill_bars(piece, 5, 6, seed=1, settings=settings)
+    start, end = piece.bars()[4][0], piece.bars()[5][1]
+    outside = {note for note in piece.notes if not start <= note.start_tick + EARLY_TICKS < end}
+    new = set(filled.notes) - outside
+    assert outside <= set(filled.notes)
+    assert len(new) > 4
+    assert np.mean([note.pitch % 12 in piece.key_at(start).pitch_classes for note in new]) > 0.9
+    assert filled.chords == piece.chords

@@ -20,7 +20,17 @@ from espressivo.music.score import ChordSpan, Control, KeyChange, Marker, Note, 
 from espressivo.music.settings import MusicSettings
 from espressivo.seeds import numpy_generator
 
-__all__ = ["MAX_MUSIC_S", "SectionTask", "SectionWriter", "Sketch", "assemble", "score_of", "sketch", "with_final_chord"]
+__all__ = [
+    "MAX_MUSIC_S",
+    "Harmoniser",
+    "SectionTask",
+    "SectionWriter",
+    "Sketch",
+    "assemble",
+    "score_of",
+    "sketch",
+    "with_final_chord",
+]
 
 MAX_MUSIC_S = 1800.0
 PIANO_PROGRAMS = range(6)

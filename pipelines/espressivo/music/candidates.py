@@ -1,7 +1,7 @@
 """Best of several: compose more than once, measure, keep the nearest to what was asked.
 
 For measured attributes (``MusicSettings.attributes``) the plan's own attributes are bent by a cross-entropy search
-(Rubinstein 1999): any subset can be asked for, whatever rule or network writes the notes.
+(Rubinstein 1999): the rule composer reaches any subset of them. The learned composer takes them as conditions.
 """
 
 from __future__ import annotations
@@ -121,12 +121,17 @@ def compose_best(
     """
     if not 1 <= num_candidates <= MAX_CANDIDATES:
         raise SettingError("setting.candidates", f"{num_candidates} candidates; accepted: 1 to {MAX_CANDIDATES}")
-    if checked_attributes(settings.attributes):
+    if _is_searched(settings):
         num_candidates = max(num_candidates, int(np.clip(MAX_SEARCH * SEARCHED_S / plan.duration_s, MIN_SEARCH, MAX_SEARCH)))
     search = _Search(plan, seed, settings, make or _composer(settings), cancel)
     attempts = search.run(num_candidates)
     best = min(attempts, key=lambda attempt: attempt.cost)
     return Choice(best.score, best.rows, tuple(Candidate(i, a.distance, a is best) for i, a in enumerate(attempts)))
+
+
+def _is_searched(settings: MusicSettings) -> bool:
+    """Whether ranks are asked for that the composer does not take as conditions."""
+    return bool(checked_attributes(settings.attributes)) and settings.composer == "rules"
 
 
 def _composer(settings: MusicSettings) -> Maker:
@@ -146,7 +151,7 @@ class _Search:
 
     def run(self, num_candidates: int) -> list[_Attempt]:
         centre = np.zeros(len(KNOBS))
-        spread = np.full(len(KNOBS), FIRST_SPREAD if self._settings.attributes else 0.0)
+        spread = np.full(len(KNOBS), FIRST_SPREAD if _is_searched(self._settings) else 0.0)
         attempts = [self._attempt(0, centre)]
         while len(attempts) < num_candidates:
             generation = min(GENERATION, num_candidates - len(attempts))

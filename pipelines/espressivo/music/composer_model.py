@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from espressivo.emotion.musical import linear_attributes
 from espressivo.emotion.plan import EmotionPlan
-from espressivo.music.assembly import SectionTask, Sketch, sketch, with_final_chord
+from espressivo.music.assembly import Harmoniser, SectionTask, Sketch, sketch, with_final_chord
 from espressivo.music.composer_rules import pad_and_percussion
 from espressivo.music.conditions import (
     BARS_TO_END,
@@ -129,6 +129,7 @@ def compose_model(
     composer: Composer | None = None,
     before: Bars = (),
     after: Bars = (),
+    harmoniser: Harmoniser | None = None,
 ) -> Score:
     """Compose with the transformer; same plan, seed, settings and weights, same score.
 
@@ -139,12 +140,14 @@ def compose_model(
         composer: Instead of the bundled checkpoint ``music_pop909``.
         before: Bars that the piece goes on from.
         after: Bars that it leads into.
+        harmoniser: Its chords; default those of the settings or the rules.
 
     Raises:
         CheckpointError: The checkpoint is missing, altered or malformed.
         SettingError: ``setting.duration`` or ``setting.palette``.
     """
-    return compose_models([(plan, seed)], settings=settings, composer=composer, before=before, after=after)[0]
+    pieces = [(plan, seed)]
+    return compose_models(pieces, settings=settings, composer=composer, before=before, after=after, harmoniser=harmoniser)[0]
 
 
 def compose_models(
@@ -154,6 +157,7 @@ def compose_models(
     composer: Composer | None = None,
     before: Bars = (),
     after: Bars = (),
+    harmoniser: Harmoniser | None = None,
 ) -> list[Score]:
     """Compose many pieces together, which takes far less time than one after another.
 
@@ -163,6 +167,7 @@ def compose_models(
         composer: As above.
         before: As above.
         after: As above.
+        harmoniser: As above.
 
     Raises:
         CheckpointError: As above.
@@ -171,7 +176,7 @@ def compose_models(
     if not pieces:
         return []
     composer = composer or Composer.bundled()
-    sketches = [sketch(plan, seed=seed, settings=settings) for plan, seed in pieces]
+    sketches = [sketch(plan, seed=seed, settings=settings, harmoniser=harmoniser) for plan, seed in pieces]
     writers = [_PieceWriter(composer, plain, settings, leads_on=bool(after)) for plain in sketches]
     randoms = [numpy_generator(seed, "transformer") for _, seed in pieces]
     prompt = composer.prompt(before, after, is_major=sketches[0].tasks[0].harmony.key.has_major_third)

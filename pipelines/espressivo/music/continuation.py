@@ -16,6 +16,7 @@ from espressivo.music.form import Form, FormSection, lay_out
 from espressivo.music.harmony import SectionHarmony, build_chord, harmonise
 from espressivo.music.hearing import HEARD, Heard, hear, heard_plan
 from espressivo.music.melody import Theme, ThemeBook
+from espressivo.music.model_given import model_notes
 from espressivo.music.performance import Performer, resolve_overlaps
 from espressivo.music.progression import follow_progression
 from espressivo.music.score import ChordSpan, Control, KeyChange, MetreChange, Note, Score, Section
@@ -68,6 +69,7 @@ def continue_piece(
     Raises:
         MidiInputError: ``midi.too_few_notes``.
         SettingError: ``setting.duration``, ``setting.chords``.
+        CheckpointError: With the learned composer, when its weights are missing, altered or malformed.
     """
     heard = hear(score)
     plan = plan or _as_heard(heard, duration_s)
@@ -77,16 +79,29 @@ def continue_piece(
         total = score.duration_s + plan.duration_s
         raise SettingError("setting.duration", f"together {total:.0f} s; music is composed up to {MAX_MUSIC_S:.0f} s")
     settings = settled(settings, heard)
+    if settings.composer == "model":
+
+        def harmoniser(form: Form, settings: MusicSettings, random: np.random.Generator) -> tuple[SectionHarmony, ...]:
+            return _harmonies(heard, form, settings, first, last, random, goes_on=goes_on)
+
+        tail = model_notes(heard, (), plan, seed=seed, settings=settings, harmoniser=harmoniser)
+    else:
+        tail = _by_rules(heard, plan, settings, seed, first, last, goes_on=goes_on)
+    if goes_on:
+        tail = replace(tail, sections=(Section(0, tail.end_tick, LABEL),))
+    return _joined(score, tail, plan)
+
+
+def _by_rules(
+    heard: Heard, plan: EmotionPlan, settings: MusicSettings, seed: int, first: int, last: int, *, goes_on: bool
+) -> Score:
     form = lay_out(plan, settings, numpy_generator(seed, "form"))
     harmonies = _harmonies(heard, form, settings, first, last, numpy_generator(seed, "harmony"), goes_on=goes_on)
     before = heard.score.notes[max(heard.melody)].pitch
     writer = RuleWriter(ThemeBook(child_seed(seed, "themes"), motifs_of(heard, 0, last - 1)), before)
     templates = range(max(last - TEXTURE_BARS + 1, 0), last + 1) if goes_on else ()
     notes, controls = _performed(heard, form, harmonies, settings, writer, templates, seed)
-    tail = score_of(form, harmonies, list(score.parts), resolve_overlaps(notes), controls)
-    if goes_on:
-        tail = replace(tail, sections=(Section(0, tail.end_tick, LABEL),))
-    return _joined(score, tail, plan)
+    return score_of(form, harmonies, list(heard.score.parts), resolve_overlaps(notes), controls)
 
 
 def plan_as_heard(score: Score, duration_s: float) -> EmotionPlan:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+import numpy as np
+
 from espressivo.emotion.plan import EmotionPlan
 from espressivo.errors import MidiInputError, SettingError
 from espressivo.music.assembly import SectionTask
@@ -16,9 +18,10 @@ from espressivo.music.form import EIGHTH, Bar, Form, FormSection, phrases_of
 from espressivo.music.harmony import SectionHarmony, harmonise
 from espressivo.music.hearing import EARLY_TICKS, HEARD, Heard, hear, heard_plan
 from espressivo.music.melody import MAX_PLACES, ThemeBook
+from espressivo.music.model_given import model_notes
 from espressivo.music.performance import Performer, resolve_overlaps
 from espressivo.music.progression import follow_progression
-from espressivo.music.score import PEDAL_DOWN, SUSTAIN_PEDAL, ChordSpan, Control, Note, Score
+from espressivo.music.score import PEDAL_DOWN, SUSTAIN_PEDAL, TICKS_PER_QUARTER, ChordSpan, Control, Note, Score
 from espressivo.music.settings import MusicSettings
 from espressivo.music.texture import textured
 from espressivo.music.theory import Chord
@@ -80,6 +83,58 @@ def fill_bars(
     settings = settled(settings, heard)
     section = _section(heard, gap, plan, settings, duration_s)
     harmony = _harmony(heard, section, gap, settings, seed, like_neighbours=like_neighbours)
+    if settings.composer == "model":
+        played, pedal = _by_model(heard, gap, plan, settings, harmony, seed)
+    else:
+        played, pedal = _by_rules(heard, gap, near, section, harmony, settings, seed, like_neighbours=like_neighbours)
+    new = _fitting(played, kept, end)
+    pedalled = sorted({control.part for control in score.controls if control.number == SUSTAIN_PEDAL})
+    controls = _pedalled(score, pedal, pedalled, start, end)
+    chords = score.chords
+    if chords:
+        chords = (*_chords_outside(chords, start, end), *harmony.chords)
+    return replace(
+        score,
+        notes=tuple(sorted((*kept, *new))),
+        controls=controls,
+        chords=tuple(sorted(chords, key=lambda span: span.start_tick)),
+    )
+
+
+def _by_model(
+    heard: Heard, gap: range, plan: EmotionPlan, settings: MusicSettings, harmony: SectionHarmony, seed: int
+) -> tuple[list[Note], list[Control]]:
+    """The transformer's notes in the place of the gap; its bars must be as long as the piece's."""
+    start, end = heard.bars[gap[0]][0], heard.bars[gap[-1]][1]
+    quarters = (end - start) / TICKS_PER_QUARTER
+    moved = tuple(replace(s, start_tick=s.start_tick - start, end_tick=s.end_tick - start) for s in harmony.chords)
+
+    def harmoniser(form: Form, _settings: MusicSettings, _random: np.random.Generator) -> tuple[SectionHarmony, ...]:
+        if [bar.end_tick - bar.start_tick for s in form.sections for bar in s.bars] != [
+            b - a for a, b in heard.bars[gap[0] : gap[-1] + 1]
+        ]:
+            raise SettingError("setting.composer", "these bars change their length; composer 'rules' can fill them")
+        return tuple(SectionHarmony(harmony.key, moved) for _ in form.sections)
+
+    exact = settings.model_copy(update={"tempo_bpm": 60.0 * quarters / plan.duration_s, "rubato": 0.0})
+    written = model_notes(heard, gap, plan, seed=seed, settings=exact, harmoniser=harmoniser)
+    notes = [replace(note, start_tick=note.start_tick + start) for note in written.notes]
+    return notes, [replace(control, tick=control.tick + start) for control in written.controls]
+
+
+def _by_rules(
+    heard: Heard,
+    gap: range,
+    near: Sequence[int],
+    section: FormSection,
+    harmony: SectionHarmony,
+    settings: MusicSettings,
+    seed: int,
+    *,
+    like_neighbours: bool,
+) -> tuple[list[Note], list[Control]]:
+    score = heard.score
+    start, end = heard.bars[gap[0]][0], heard.bars[gap[-1]][1]
     before = [i for i in heard.melody if heard.score.notes[i].start_tick + EARLY_TICKS < start]
     after = [i for i in heard.melody if heard.score.notes[i].start_tick + EARLY_TICKS >= end]
     writer = RuleWriter(
@@ -94,18 +149,8 @@ def fill_bars(
         played = performer.play(writer.lead(task)) + textured(heard, near, section.bars, harmony)
     else:
         played = performer.play(writer.write(task))
-    new = _fitting(played, kept, end)
     pedalled = sorted({control.part for control in score.controls if control.number == SUSTAIN_PEDAL})
-    controls = _pedalled(score, performer.pedal(pedalled, harmony.chords), pedalled, start, end)
-    chords = score.chords
-    if chords:
-        chords = (*_chords_outside(chords, start, end), *harmony.chords)
-    return replace(
-        score,
-        notes=tuple(sorted((*kept, *new))),
-        controls=controls,
-        chords=tuple(sorted(chords, key=lambda span: span.start_tick)),
-    )
+    return played, performer.pedal(pedalled, harmony.chords)
 
 
 def plan_for_bars(score: Score, first_bar: int, last_bar: int) -> EmotionPlan:
