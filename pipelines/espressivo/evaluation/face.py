@@ -31,8 +31,8 @@ def evaluate(data: Path | None, *, quick: bool) -> list[Figure]:
     asked = portraits[:1] if quick else portraits
     with FaceLandmarker() as reader:
         figures = _rest(renderer, portraits)
-        figures += reenactment(renderer, reader, data, *((2, 5) if quick else (19, 24)))
-        figures += read_back(renderer, asked, reader, data, num_faces=8 if quick else 160, num_spike=1 if quick else 6)
+        figures += reenactment(renderer, reader, data, *((2, 4) if quick else (19, 12)))
+        figures += read_back(renderer, asked, reader, data, num_faces=8 if quick else 160, num_spike=1 if quick else 4)
     figures += displacement(renderer.head, data)
     figures += speed(renderer, data, 4 if quick else 50)
     return [*figures, memory(renderer, 100 if quick else TEN_MINUTES)]
