@@ -91,6 +91,18 @@ def test_how_it_is_borne_changes_the_key_and_does_not_go_with_a_finished_plan(tm
     assert [bad.line for bad in (*manifest.bad_rows, *mistakes)] == [1, 2, 3]
 
 
+def test_a_performance_needs_no_emotion_and_belongs_to_talking_heads(tmp_path: Path) -> None:
+    for name in ("p.png", "clip.mp4", "other.mp4"):
+        (tmp_path / name).write_bytes(name.encode())
+    row = {"kind": "talk", "portrait": "p.png", "consent": "own_likeness", "drive": "clip.mp4", "seed": 1}
+    jobs, mistakes = build_jobs(read_manifest(write(tmp_path, row, row | {"emotion": "joy"})), tmp_path, run_seed=0)
+    assert mistakes == []
+    assert [set(job.inputs) for job in jobs] == [{"portrait", "drive"}] * 2
+    assert len(set(keys(write(tmp_path, row, row | {"drive": "other.mp4"}, row | {"emotion": "joy"})))) == 3
+    bad = read_manifest(write(tmp_path, row | {"kind": "scene", "emotion": "joy"}, row | {"vad": [0, 0, 0], "emotion": "joy"}))
+    assert [bad_row.line for bad_row in bad.bad_rows] == [1, 2]
+
+
 def test_all_mistakes_are_reported_with_line_and_field(tmp_path: Path) -> None:
     (tmp_path / "p.png").write_bytes(b"x")
     path = write(

@@ -185,11 +185,11 @@ def _resolved(line: int, spec: JobSpec, mistakes: list[BadRow]) -> tuple[dict[st
 
 def _check_emotion(line: int, spec: JobSpec, inputs: Mapping[str, Path], mistakes: list[BadRow]) -> None:
     """Understand the emotion now, so that a typing error is found before the night begins."""
-    field = next(name for name in EMOTION_FORMS if getattr(spec, name) is not None)
-    if field in FILE_FIELDS and field not in inputs:
+    field = next((name for name in EMOTION_FORMS if getattr(spec, name) is not None), None)
+    if field is None or (field in FILE_FIELDS and field not in inputs):
         return
     # How long speech lasts is not known yet; keyframes beyond its end show when the job runs.
-    duration_s = 7200.0 if spec.speech else spec.duration_s or DEFAULT_DURATION_S[spec.kind]
+    duration_s = 7200.0 if spec.speech or spec.drive else spec.duration_s or DEFAULT_DURATION_S[spec.kind]
     try:
         if spec.mask is not None:
             parse_emotion(spec.mask)

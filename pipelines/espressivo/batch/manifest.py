@@ -26,7 +26,7 @@ Kind = Literal["plan", "compose", "talk", "scene"]
 MAX_MANIFEST_BYTES: Final = 64 * 1024 * 1024
 MAX_JOBS: Final = 100_000
 PORTRAIT_KINDS: Final = frozenset({"talk", "scene"})
-FILE_FIELDS: Final = ("portrait", "speech", "transcript", "plan", "dialogue")
+FILE_FIELDS: Final = ("portrait", "speech", "transcript", "plan", "dialogue", "drive")
 EMOTION_FORMS: Final = ("emotion", "vad", "dialogue", "plan")
 
 Words = Annotated[str, Field(min_length=1, max_length=MAX_TEXT_CHARACTERS)]
@@ -56,6 +56,8 @@ class JobSpec(Strict):
         portrait: Picture file, for ``talk`` and ``scene``.
         speech: Sound file, for ``talk`` and ``scene``; it decides the length.
         transcript: Text file with the words spoken.
+        drive: Clip or saved actions that a ``talk`` acts out; it then needs no emotion, and its length is the clip's where there
+            is no speech.
         duration_s: Length where there is no speech; default 8, for ``compose`` 30.
         seed: Default: drawn from the run's seed and what the job is.
         consent: Basis for using the portrait; required with one.
@@ -75,6 +77,7 @@ class JobSpec(Strict):
     portrait: FileName | None = None
     speech: FileName | None = None
     transcript: FileName | None = None
+    drive: FileName | None = None
     duration_s: Annotated[float, Field(ge=0.2, le=1800.0)] | None = None
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)] | None = None
     consent: ConsentBasis | None = None
@@ -84,7 +87,7 @@ class JobSpec(Strict):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         forms = [name for name in EMOTION_FORMS if getattr(self, name) is not None]
-        if len(forms) != 1:
+        if len(forms) != 1 and (forms or self.drive is None):
             message = f"give exactly one of {', '.join(EMOTION_FORMS)}; got {', '.join(forms) or 'none'}"
             raise ValueError(message)
         if self.plan is not None and (self.mask or self.persona or self.intensity is not None):
@@ -101,6 +104,8 @@ class JobSpec(Strict):
         surplus = [name for name in meant_for_portraits if not shows_portrait and getattr(self, name)]
         if self.music and self.kind not in {"compose", "scene"}:
             surplus.append("music")
+        if self.drive is not None and self.kind != "talk":
+            surplus.append("drive")
         if surplus:
             message = f"a {self.kind} takes no {', '.join(surplus)}"
             raise ValueError(message)

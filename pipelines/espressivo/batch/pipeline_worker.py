@@ -82,8 +82,10 @@ class PipelineWorker:
     def _make_talk(self, job: Job, folder: Path, progress: ProgressCallback) -> Mapping[str, float]:
         from espressivo.emotion.plan import save_plan
 
+        drive = job.inputs.get("drive")
+        options = _face_options(job) | ({"duration_s": job.spec.duration_s} if drive else {})
         talk: TalkingHeadPipelineOutput = self._talking_head(
-            job.inputs["portrait"], **_face_options(job), progress=progress, output_path=folder / "talk.mp4"
+            job.inputs["portrait"], **options, drive=drive, progress=progress, output_path=folder / "talk.mp4"
         )
         if talk.plan is not None:
             save_plan(talk.plan, folder / "plan.json")
