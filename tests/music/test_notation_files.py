@@ -15,7 +15,7 @@ from espressivo.media.audio import load_audio, save_flac, save_sound
 from espressivo.media.clip import AudioClip
 from espressivo.music.compose import compose
 from espressivo.music.pictures import piano_roll, piano_roll_svg
-from espressivo.music.score import Score
+from espressivo.music.score import AI_MARK, Score
 from espressivo.music.settings import MusicSettings
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -95,6 +95,7 @@ def test_the_roll_is_the_same_picture_in_both_forms(two_sections: tuple[Any, Sco
     plan, score = two_sections
     root = ET.fromstring(piano_roll_svg(score, plan, width=600, height=400))  # noqa: S314 - our own file
     texts = [text.text for text in root.iter(f"{SVG}text")]
+    assert root.findtext(f"{SVG}desc") == AI_MARK
     assert {"sadness · " + str(score.keys[0].key).replace(":", " "), "valence", "arousal"} <= set(texts)
     rounded = [shape for shape in root.iter(f"{SVG}rect") if shape.get("rx") == "2" and shape.get("fill-opacity")]
     assert len(rounded) == sum(note.velocity < 127 for note in score.notes)

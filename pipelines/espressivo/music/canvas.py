@@ -44,11 +44,11 @@ class Canvas(Protocol):
 
 
 class SvgCanvas:
-    """Draws as SVG 1.1."""
+    """Draws as SVG 1.1; ``description`` is for machines and screen readers."""
 
-    def __init__(self, width: int, height: int, paper: Colour) -> None:
+    def __init__(self, width: int, height: int, paper: Colour, description: str) -> None:
         self._size = width, height
-        self._shapes: list[str] = []
+        self._shapes = [f"<desc>{escape(description)}</desc>"]
         self.rectangle((0, 0, width, height), paper)
 
     def rectangle(self, box: Box, colour: Colour, *, opacity: float = 1.0, radius: float = 0.0) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from itertools import pairwise
 
-from espressivo.music.score import TICKS_PER_QUARTER, MetreChange, Note, Score
+from espressivo.music.score import AI_MARK, TICKS_PER_QUARTER, MetreChange, Note, Score
 from espressivo.music.theory import Chord, Key
 
 __all__ = ["BREATH", "SIXTEENTH", "chord_name", "chord_parts", "key_fifths", "lead_sheet_abc", "signature", "spelled"]
@@ -37,6 +37,7 @@ def lead_sheet_abc(score: Score, title: str = "espressivo") -> str:
     head = [
         "X:1",
         f"T:{title}",
+        f"N:{AI_MARK}",
         "L:1/16",
         f"M:{_metre(score.metres[0])}",
         f"Q:1/4={_tempo_bpm(score)}",

@@ -18,7 +18,7 @@ from espressivo.media.atomic import write_bytes
 from espressivo.media.image import save_png
 from espressivo.music.canvas import Canvas, Colour, PixelCanvas, SvgCanvas, text_width
 from espressivo.music.notation import chord_name
-from espressivo.music.score import Score
+from espressivo.music.score import AI_MARK, Score
 
 __all__ = [
     "MARGIN",
@@ -71,7 +71,7 @@ def piano_roll(score: Score, plan: EmotionPlan | None = None, *, width: int = 14
 def piano_roll_svg(score: Score, plan: EmotionPlan | None = None, *, width: int = 1400, height: int = 640) -> str:
     """The same picture as :func:`piano_roll`, as an SVG document."""
     _check_size(width, height)
-    canvas = SvgCanvas(width, height, PAPER)
+    canvas = SvgCanvas(width, height, PAPER, AI_MARK)
     _Roll(score, plan, canvas, width, height).draw()
     return canvas.svg()
 
@@ -91,7 +91,7 @@ def lead_sheet_svg(score: Score, plan: EmotionPlan | None = None, *, title: str 
     pages = _engraved(score)
     heights = [SHEET_WIDTH * page_height / page_width for _, page_width, page_height in pages]
     curve = CURVE_ROW + 40 if plan is not None else 0
-    canvas = SvgCanvas(SHEET_WIDTH, round(70 + sum(heights) + curve), (255, 255, 255))
+    canvas = SvgCanvas(SHEET_WIDTH, round(70 + sum(heights) + curve), (255, 255, 255), AI_MARK)
     canvas.text((SHEET_WIDTH / 2, 40), title, INK, size=26, centred=True)
     top = 64.0
     for (svg, _, _), height in zip(pages, heights, strict=True):
