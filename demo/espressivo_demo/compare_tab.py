@@ -51,7 +51,7 @@ def build_compare(studio: Studio, talk: TalkTab, stoppable: Stoppable) -> None:
     with gr.Row(elem_classes="act"):
         button = gr.Button("Compare", variant="primary", elem_id="compare", scale=5, min_width=180)
         stop = gr.Button("Stop", elem_id="stop-compare", scale=1, min_width=80, interactive=False)
-    empty = gr.HTML(EMPTY, elem_id="compare-empty", min_height=96)
+    empty = gr.HTML(EMPTY, elem_id="compare-empty", min_height=48)
     with gr.Column(visible=False) as results:
         grid = gr.Image(label="Sheet", interactive=False, elem_id="grid", alt_text="The portrait in several emotions",
                         buttons=["fullscreen", "download"])  # fmt: skip
@@ -75,6 +75,7 @@ def build_compare(studio: Studio, talk: TalkTab, stoppable: Stoppable) -> None:
         if sheet.motion:
             paths.append(folder / "emotions.gif")
             sheet.save_gif(paths[1])
-        yield ["", gr.Column(visible=True), str(paths[-1]), [str(path) for path in paths]]
+        told = f'<p class="summary">{len(chosen)} emotions by {len(levels)} intensities</p>'
+        yield [told, gr.Column(visible=True), str(paths[-1]), [str(path) for path in paths]]
 
     stoppable(button, stop, run, [talk.portrait, words, intensities, moving], [empty, results, grid, files], empty, thinks=False)

@@ -67,9 +67,10 @@ def code_box() -> CodeBox:
     """An accordion with code to copy; it runs where the bundle was unpacked."""
     with gr.Accordion("The same as a command and in Python", open=False, elem_classes="code"):
         gr.Markdown("Unpack the bundle and run this in its folder: same seed, same bytes.", elem_classes="hint")
+        options: dict[str, Any] = {"wrap_lines": True, "interactive": False, "buttons": ["copy"]}
         return CodeBox(
-            gr.Code(language="shell", label="Command line", wrap_lines=True, interactive=False, buttons=["copy"]),
-            gr.Code(language="python", label="Python", wrap_lines=True, interactive=False, buttons=["copy"]),
+            gr.Code(language="shell", label="Command line", lines=2, max_lines=8, **options),
+            gr.Code(language="python", label="Python", lines=4, max_lines=24, **options),
         )
 
 

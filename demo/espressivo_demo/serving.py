@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import gradio as gr
-from fastapi import Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
-from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 
 from espressivo.errors import SettingError
 from espressivo.provenance import tool_version
@@ -28,6 +27,7 @@ from espressivo_demo.widgets import PACKAGE, asset
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["HEALTH_PATH", "Server", "serve"]
 
@@ -67,7 +67,7 @@ def serve(settings: DemoSettings) -> Server:
     The process works in a folder of its own from then on: what lies in the working directory can be shown by Gradio.
 
     Raises:
-        SettingError: ``setting.auth_file``.
+        SettingError: ``setting.auth_file`` or ``setting.port``.
     """
     users = None if settings.auth_file is None else _users(settings.auth_file)
     folder = Path(tempfile.mkdtemp(prefix="espressivo-demo-"))
@@ -77,8 +77,9 @@ def serve(settings: DemoSettings) -> Server:
     page = build_demo(settings, studio)
     try:
         app, url = _launch(page, settings, users)
-    except OSError as error:
-        raise SettingError("setting.port", f"port {settings.port} cannot be listened on: {error}") from error
+    except (OSError, ValueError) as error:  # the port is taken; or the page does not answer where it listens
+        message = f"cannot serve on {settings.host}, port {settings.port}; take another port: {error}"
+        raise SettingError("setting.port", message) from error
     _add_health(app, studio)
     threading.Thread(target=_sweep_for_ever, args=(studio,), name="espressivo-sweep", daemon=True).start()
     threading.Thread(target=studio.talking_head, name="espressivo-warm", daemon=True).start()
@@ -101,7 +102,7 @@ def _launch(page: gr.Blocks, settings: DemoSettings, users: list[tuple[str, str]
         mcp_server=False,
         ssr_mode=False,
         enable_monitoring=False,
-        num_workers=1,
+        num_workers=0,  # a worker for files would be a second server without the guard below
         theme=build_theme(),
         css=asset("page.css"),
         js=asset("page.js"),
@@ -112,19 +113,36 @@ def _launch(page: gr.Blocks, settings: DemoSettings, users: list[tuple[str, str]
     return app, url
 
 
-class Guard(BaseHTTPMiddleware):
-    """Refuses what another site's page sends, and tells browsers to ask nothing of other hosts."""
+class Guard:
+    """Refuses what another site's page sends, and tells browsers to ask nothing of other hosts.
 
-    async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
-        """Look at the origin, then answer with the headers."""
-        origin, host = request.headers.get("origin"), request.headers.get("host")
-        if origin and request.method != "GET" and origin.partition("://")[2] != host:
-            return JSONResponse({"detail": "requests from other sites are refused"}, status_code=403)
-        response = await call_next(request)
-        response.headers["Content-Security-Policy"] = POLICY
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "same-origin"
-        return response
+    Written against ASGI itself: what wraps responses gets in the way of streams that are cancelled.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Look at the origin, then let the application answer, with the headers."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        origin = headers.get("origin")
+        if origin and scope["method"] != "GET" and origin.partition("://")[2] != headers.get("host"):
+            refusal = JSONResponse({"detail": "requests from other sites are refused"}, status_code=403)
+            await refusal(scope, receive, send)
+            return
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answer = MutableHeaders(scope=message)
+                answer["Content-Security-Policy"] = POLICY
+                answer["X-Content-Type-Options"] = "nosniff"
+                answer["Referrer-Policy"] = "same-origin"
+            await send(message)
+
+        await self._app(scope, receive, send_guarded)
 
 
 def _users(path: Path) -> list[tuple[str, str]]:

@@ -1,8 +1,12 @@
 """The named events, as another program calls them."""
 
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +67,16 @@ def test_talking_head_from_a_plan_with_the_same_seed_twice(client, portrait):
     assert first[2] == 3
     assert Path(first[0]).read_bytes() == Path(again[0]).read_bytes()
     assert {Path(file).name for file in first[1]} >= {"talk.mp4", "actions.csv", "plan.json", "bundle.zip"}
+
+
+def test_a_bundle_makes_the_same_film_again(client, portrait, tmp_path):
+    made = talk(client, portrait, seed=None).result()
+    with zipfile.ZipFile(next(file for file in made[1] if file.endswith("bundle.zip"))) as archive:
+        archive.extractall(tmp_path)
+    (tmp_path / "talk.mp4").unlink()
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(["sh", "run.sh"], cwd=tmp_path, check=True, capture_output=True, env=os.environ | {"PATH": path})
+    assert (tmp_path / "talk.mp4").read_bytes() == Path(made[0]).read_bytes()
 
 
 def test_compose(client):
