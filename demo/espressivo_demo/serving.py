@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import gradio as gr
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 
@@ -132,6 +132,11 @@ class Guard:
         if origin and scope["method"] != "GET" and origin.partition("://")[2] != headers.get("host"):
             refusal = JSONResponse({"detail": "requests from other sites are refused"}, status_code=403)
             await refusal(scope, receive, send)
+            return
+
+        if scope["method"] == "HEAD" and scope["path"] == "/":
+            # Gradio gives its own page three seconds to answer this, or does not start; a busy machine needs longer to build it.
+            await Response()(scope, receive, send)
             return
 
         async def send_guarded(message: Message) -> None:
