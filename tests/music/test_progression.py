@@ -103,6 +103,13 @@ def test_the_music_follows_the_chords_in_every_metre(make_plan: Any, metre: Any,
         assert note.pitch % 12 in {*chord.pitch_classes, chord.bass}
 
 
+def test_the_progression_runs_on_through_sections(make_plan: Any) -> None:
+    score = compose(make_plan(("joy", 9.0), ("awe", 11.0)), seed=1, settings=MusicSettings(chords="C G Am F", metre="3/4"))
+    assert len(score.sections) == 2
+    sounding = [next(s.chord for s in score.chords if s.start_tick <= start < s.end_tick) for start, _ in score.bars()]
+    assert sounding[:-1] == [parse_chord(["C", "G", "Am", "F"][index % 4]) for index in range(len(sounding) - 1)]
+
+
 def test_numerals_follow_the_key_and_two_chords_share_a_bar(make_plan: Any) -> None:
     settings = MusicSettings(chords="i iv | V7 i", tonic=4, mode="minor", tempo_bpm=90)
     score = compose(make_plan(("sadness", 20.0)), seed=0, settings=settings)

@@ -121,7 +121,7 @@ def _unknown(word: str, reason: str) -> SettingError:
 def follow_progression(
     form: Form, settings: MusicSettings, random: np.random.Generator, *, ends: bool = True
 ) -> tuple[SectionHarmony, ...]:
-    """The progression bar by bar, from its beginning in every section; if the form ends, its last bar rests on the home chord.
+    """The progression bar by bar, running on through the sections; if the form ends, its last bar rests on the home chord.
 
     Home is the progression's first chord on the tonic, or its last chord where none is. Without a tonic asked for, each
     section takes the key that fits the chords best, in a mode near the section's own.
@@ -132,10 +132,12 @@ def follow_progression(
     if absolute and settings.tonic is None:
         keys = [_fitting_key(absolute, settings, key) for key in keys]
     harmonies = []
+    num_before = 0
     for section, key in zip(form.sections, keys, strict=True):
         bars = [tuple(_in_key(symbol, key) for symbol in bar) for bar in progression]
         is_last = ends and section is form.sections[-1]
-        harmonies.append(SectionHarmony(key, tuple(_spans(section, bars, key, is_last=is_last))))
+        harmonies.append(SectionHarmony(key, tuple(_spans(section, bars, num_before, key, is_last=is_last))))
+        num_before += len(section.bars)
     return tuple(harmonies)
 
 
@@ -157,8 +159,9 @@ def _fitting_key(chords: list[Chord], settings: MusicSettings, wished: Key) -> K
     return max((Key(root, mode) for root in roots for mode in modes), key=fit)
 
 
-def _spans(section: FormSection, bars: list[tuple[Chord, ...]], key: Key, *, is_last: bool) -> list[ChordSpan]:
-    spans = [span for index, bar in enumerate(section.bars) for span in _bar_spans(bar, bars[index % len(bars)])]
+def _spans(section: FormSection, bars: list[tuple[Chord, ...]], num_before: int, key: Key, *, is_last: bool) -> list[ChordSpan]:
+    numbered = enumerate(section.bars, num_before)
+    spans = [span for number, bar in numbered for span in _bar_spans(bar, bars[number % len(bars)])]
     if is_last:
         home = next((chord for bar in bars for chord in bar if chord.root == key.tonic), bars[-1][-1])
         last = section.bars[-1]
