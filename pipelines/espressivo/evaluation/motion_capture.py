@@ -18,7 +18,7 @@ from espressivo.face.track import FacialActionTrack
 from espressivo.media.clip import AudioClip
 from espressivo.seeds import numpy_generator
 from espressivo.speech.analysis import SpeechAnalysis, analyse_speech
-from espressivo.speech.features import SpeechFeatures
+from espressivo.speech.features import SpeechFeatures, extract_features
 from espressivo.training.motion.capture import CAPTURE_FPS, TEST_TAKES, TRAINING_TAKES, lip_curves
 
 __all__ = ["CHANNELS", "Take", "affine", "baseline_curves", "captured_figures", "channels_of", "load_takes"]
@@ -39,14 +39,19 @@ Curves = dict[str, FloatArray]
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """A take: the captured ``curves`` at 30 fps, and what the product hears in its speech (it has no transcript).
+    """A take: the captured ``curves`` at 30 fps, the ``features`` of its speech, and what the product hears in it.
 
     The curves are a frame late; here they are advanced by it, for everybody who is compared.
     """
 
     name: str
     curves: Curves
-    heard: SpeechAnalysis
+    features: SpeechFeatures
+    sound: AudioClip
+
+    def heard(self) -> SpeechAnalysis:
+        """The analysis that the product makes: no transcript."""
+        return analyse_speech(self.sound)
 
 
 def load_takes(folder: Path, longest_s: float | None) -> tuple[list[Take], list[Take]]:
@@ -63,7 +68,7 @@ def load_takes(folder: Path, longest_s: float | None) -> tuple[list[Take], list[
         clip = AudioClip(sound.samples[:, : int(frames / CAPTURE_FPS * sound.sample_rate_hz)], sound.sample_rate_hz)
         shown_s = (np.arange(frames) + 0.5) / CAPTURE_FPS
         curves = {channel: np.interp(shown_s, times_s, lips[:, column]) for column, channel in enumerate(CHANNELS)}
-        return Take(name, curves, analyse_speech(clip))
+        return Take(name, curves, extract_features(clip), clip)
 
     return [take(name) for name in TRAINING_TAKES], [take(name) for name in TEST_TAKES]
 
@@ -99,15 +104,15 @@ def _per_frame(features: SpeechFeatures, values: NDArray[np.floating], frames: i
 
 def _energy(take: Take) -> FloatArray:
     """``(T, 1)`` loudness between the take's 5th and 95th percentile."""
-    low, high = np.percentile(take.heard.features.energy_db, [5, 95])
-    level = np.clip((take.heard.features.energy_db - low) / (high - low), 0.0, 1.2)
-    return _per_frame(take.heard.features, level[:, None], len(take.curves["jaw"]))
+    low, high = np.percentile(take.features.energy_db, [5, 95])
+    level = np.clip((take.features.energy_db - low) / (high - low), 0.0, 1.2)
+    return _per_frame(take.features, level[:, None], len(take.curves["jaw"]))
 
 
 def _mel(take: Take) -> FloatArray:
     """``(T, 40 x 11)`` 40 log-mel bands with five frames of context on both sides."""
-    bands = take.heard.features.log_mel.reshape(len(take.heard.features), NUM_BANDS, -1).mean(axis=2)
-    frames = _per_frame(take.heard.features, bands, len(take.curves["jaw"]))
+    bands = take.features.log_mel.reshape(len(take.features), NUM_BANDS, -1).mean(axis=2)
+    frames = _per_frame(take.features, bands, len(take.curves["jaw"]))
     padded = np.pad(frames, ((CONTEXT_FRAMES, CONTEXT_FRAMES), (0, 0)), mode="edge")
     return np.concatenate([padded[k : k + len(frames)] for k in range(2 * CONTEXT_FRAMES + 1)], axis=1)
 
@@ -188,5 +193,5 @@ def _performed(subject: Subject, take: Take) -> Curves:
     frames = len(take.curves["jaw"])
     duration_s = frames / float(FPS)
     plan = plan_for("neutral", 0.5, duration_s)
-    track = subject.generate(plan, take.heard, duration_s=duration_s, fps=FPS, seed=SEED)
+    track = subject.generate(plan, take.heard(), duration_s=duration_s, fps=FPS, seed=SEED)
     return {channel: curve[:frames] for channel, curve in channels_of(track).items()}

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["LIP_CURVES", "NUM_BANDS", "Heard", "PhoneLayers", "level_of"]
+__all__ = ["LIP_CURVES", "LIP_DILATION", "LIP_KERNEL", "NUM_BANDS", "Heard", "PhoneLayers", "level_of"]
 
 NUM_BANDS = 80
 # Opening of the jaw, spreading (mean of smile and stretch), rounding (the largest of funnel, pucker, oh and oo).
@@ -24,7 +24,9 @@ LOUD_QUANTILE = 0.95
 QUIETEST = -14.0
 INPUT_MEAN, INPUT_SCALE = -6.0, 3.0
 FRONT_KERNEL, FRONT_RIGHT = 5, 2
-LIP_CHANNELS, LIP_KERNEL = 32, 9
+# The lip curves are linear in what the blocks make of the sound and in coarse bands of the sound itself, 120 ms to both sides.
+LIP_KERNEL, LIP_DILATION, LIP_BANDS, LIP_SMOOTHING = 7, 4, 40, 3
+LIP_REACH = LIP_KERNEL // 2 * LIP_DILATION + LIP_SMOOTHING // 2
 
 
 def level_of(log_mel: NDArray[np.float32]) -> float:
@@ -68,22 +70,6 @@ class _Block(nn.Module):
         return added
 
 
-class _LipHead(nn.Module):
-    """Lip curves from what the blocks make of the sound; they are not trained by it, for captured speakers are few."""
-
-    def __init__(self, channels: int, dropout: float) -> None:
-        super().__init__()
-        self.squeeze = nn.Linear(channels, LIP_CHANNELS)
-        self.over_time = nn.Conv1d(LIP_CHANNELS, LIP_CHANNELS, LIP_KERNEL, padding=LIP_KERNEL // 2)
-        self.dropout = nn.Dropout(dropout)
-        self.out = nn.Linear(LIP_CHANNELS, len(LIP_CURVES))
-
-    def forward(self, hidden: Tensor) -> Tensor:  # (B, T, C) -> (B, T, L)
-        squeezed = self.squeeze(hidden.detach()).transpose(1, 2)
-        curves: Tensor = self.out(self.dropout(functional.silu(self.over_time(squeezed)).transpose(1, 2)))
-        return curves
-
-
 class PhoneLayers(nn.Module):
     """Levelled log-mel frames to viseme posteriors, voicing and lip curves.
 
@@ -96,8 +82,6 @@ class PhoneLayers(nn.Module):
         dropout: Share of what a block adds that is left out in training.
     """
 
-    lip_mean: Tensor
-    lip_scale: Tensor
     log_prior: Tensor
     log_bigram: Tensor
     mean_frames: Tensor
@@ -112,20 +96,18 @@ class PhoneLayers(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        self.look_ahead_frames = FRONT_RIGHT + LIP_KERNEL // 2 + sum(r * d for r, d in zip(rights, dilations, strict=True))
+        self.look_ahead_frames = FRONT_RIGHT + LIP_REACH + sum(r * d for r, d in zip(rights, dilations, strict=True))
         self.look_back_frames = (
             (FRONT_KERNEL - 1 - FRONT_RIGHT)
-            + LIP_KERNEL // 2
+            + LIP_REACH
             + sum((kernel - 1 - r) * d for r, d in zip(rights, dilations, strict=True))
         )
         self.front = nn.Conv1d(NUM_BANDS, channels, FRONT_KERNEL)
         self.blocks = nn.ModuleList(_Block(channels, kernel, d, r, dropout) for d, r in zip(dilations, rights, strict=True))
         self.norm = nn.LayerNorm(channels)
         self.head = nn.Linear(channels, num_classes + 1)
-        self.lip_head = _LipHead(channels, 2.0 * dropout)
-        # The captured curves that the lip head learnt: it works on standardised ones.
-        self.register_buffer("lip_mean", torch.zeros(len(LIP_CURVES)))
-        self.register_buffer("lip_scale", torch.ones(len(LIP_CURVES)))
+        # Fitted in closed form after the rest is trained: captured speakers are too few to train by.
+        self.lip_head = nn.Conv1d(channels + LIP_BANDS, len(LIP_CURVES), LIP_KERNEL, dilation=LIP_DILATION, padding="same")
         # Statistics of the training corpus for the decoder: class shares, which class follows which, mean durations in frames.
         self.register_buffer("log_prior", torch.zeros(num_classes))
         self.register_buffer("log_bigram", torch.zeros(num_classes, num_classes))
@@ -133,12 +115,25 @@ class PhoneLayers(nn.Module):
 
     def forward(self, levelled: Tensor) -> Heard:
         """Hear ``(B, T, M)`` log-mel frames from which :func:`level_of` their recording was subtracted."""
+        hidden = self._hidden(levelled)
+        logits = self.head(hidden)
+        lips: Tensor = self.lip_head(self._lip_inputs(levelled, hidden).transpose(1, 2)).transpose(1, 2)
+        return Heard(logits[..., :-1], logits[..., -1], lips)
+
+    def lip_inputs(self, levelled: Tensor) -> Tensor:
+        """``(B, T, C + 40)`` what the lip head is linear in."""
+        return self._lip_inputs(levelled, self._hidden(levelled))
+
+    def _hidden(self, levelled: Tensor) -> Tensor:  # (B, T, C)
         centred = ((levelled.clamp_min(QUIETEST) - INPUT_MEAN) / INPUT_SCALE).transpose(1, 2)  # (B, M, T)
         padded = functional.pad(centred, (FRONT_KERNEL - 1 - FRONT_RIGHT, FRONT_RIGHT), mode="replicate")
-        hidden = self.front(padded).transpose(1, 2)  # (B, T, C)
+        hidden = self.front(padded).transpose(1, 2)
         for block in self.blocks:
             hidden = block(hidden)
-        hidden = self.norm(hidden)
-        logits = self.head(hidden)
-        lips = self.lip_mean + self.lip_scale * self.lip_head(hidden)
-        return Heard(logits[..., :-1], logits[..., -1], lips)
+        normed: Tensor = self.norm(hidden)
+        return normed
+
+    def _lip_inputs(self, levelled: Tensor, hidden: Tensor) -> Tensor:
+        coarse = levelled.clamp_min(QUIETEST).reshape(*levelled.shape[:2], LIP_BANDS, -1).mean(dim=3).transpose(1, 2)
+        smooth = functional.avg_pool1d(coarse, LIP_SMOOTHING, 1, LIP_SMOOTHING // 2, count_include_pad=False)
+        return torch.cat([hidden, (smooth.transpose(1, 2) - INPUT_MEAN) / INPUT_SCALE], dim=2)

@@ -22,10 +22,8 @@ def _parser() -> argparse.ArgumentParser:
     synthesise.add_argument("--minutes", type=float, required=True)
     synthesise.add_argument("--seed", type=int, default=1)
     synthesise.add_argument("-o", "--output", type=Path, required=True, help="folder for this engine's speech")
-    prepare = commands.add_parser("prepare", help="pack corpora, captured takes and sounds without speech")
+    prepare = commands.add_parser("prepare", help="pack corpora and sounds without speech")
     prepare.add_argument("--corpora", type=Path, required=True, help="folder with a corpus of each engine that has a share")
-    prepare.add_argument("--facegood", type=Path, required=True, help="folder with the FACEGOOD takes")
-    prepare.add_argument("--leave-out", nargs="*", default=[], help="training takes that are kept for choosing settings")
     prepare.add_argument("--background", type=Path, required=True, help="folder with music and noise (*.wav)")
     prepare.add_argument("-o", "--output", type=Path, required=True)
     training = commands.add_parser("train", help="train, or continue a run")
@@ -37,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     exporting = commands.add_parser("export", help="write the checkpoint of a run")
     exporting.add_argument("--data", type=Path, required=True, help="what prepare wrote")
     exporting.add_argument("--run", type=Path, required=True)
+    exporting.add_argument("--facegood", type=Path, required=True, help="folder with the FACEGOOD takes, for the lip curves")
     exporting.add_argument("-o", "--output", type=Path, required=True)
     measuring = commands.add_parser("measure", help="compare with PocketSphinx on held-out voices")
     measuring.add_argument("--corpus", type=Path, nargs="+", required=True)
@@ -59,7 +58,6 @@ def _synthesise(options: argparse.Namespace) -> None:
 
 def _prepare(options: argparse.Namespace) -> None:
     from espressivo.resources import load_config
-    from espressivo.training.motion.capture import TRAINING_TAKES, lip_curves
     from espressivo.training.phone_network import dataset
 
     config = load_config("train/phone_network.yaml")
@@ -67,10 +65,7 @@ def _prepare(options: argparse.Namespace) -> None:
     dataset.write_task(config, options.output)
     for name in config["shares"]:
         output = options.output / f"{name}.safetensors"
-        if name == "captured":
-            takes = [take for take in TRAINING_TAKES if take not in options.leave_out]
-            dataset.prepare_captured([lip_curves(options.facegood, take) for take in takes], step, output)
-        elif name == "background":
+        if name == "background":
             dataset.prepare_background(sorted(options.background.glob("*.wav")), step, output)
         else:
             dataset.prepare_spoken(options.corpora / name, held_out, config["most_minutes"], step, output)
@@ -90,7 +85,8 @@ def _export(options: argparse.Namespace) -> None:
     from espressivo.training.phone_network.export import export
     from espressivo.training.phone_network.train import AVERAGE
 
-    export(options.data, options.run / AVERAGE, options.output)
+    for take, scores in export(options.data, options.run / AVERAGE, options.facegood, options.output).items():
+        print(json.dumps({"left_out": take, **scores}))  # noqa: T201
 
 
 def _measure(options: argparse.Namespace) -> None:

@@ -7,7 +7,7 @@ A prepared folder holds all that training needs, so that training runs where tor
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,11 @@ from espressivo.media.audio import load_audio
 from espressivo.media.clip import AudioClip
 from espressivo.speech.features import HOP_S, SAMPLE_RATE_HZ, extract_features
 from espressivo.speech.phone_classes import class_names, frame_classes, frame_voicing, phone_labels
-from espressivo.speech.phone_layers import LIP_CURVES, level_of
+from espressivo.speech.phone_layers import level_of
 from espressivo.training.phone_network.corpus import CorpusItem, read_corpus
 from espressivo.training.phone_network.packing import pack_bytes, pack_mel
 
-__all__ = ["UNKNOWN_BYTE", "is_held_out", "prepare_background", "prepare_captured", "prepare_spoken", "write_task"]
+__all__ = ["UNKNOWN_BYTE", "is_held_out", "prepare_background", "prepare_spoken", "write_task"]
 
 UNKNOWN_BYTE = 255
 FloatArray = NDArray[np.float32]
@@ -51,10 +51,8 @@ def _levelled(samples: FloatArray) -> FloatArray:
     return log_mel - level_of(log_mel)
 
 
-def _write(
-    path: Path, mels: Sequence[FloatArray], step: float, classes: NDArray[np.int64], voicing: FloatArray, lips: FloatArray | None
-) -> None:
-    """One pack: every second frame count comes from ``classes``; unknown classes are kept as 255, voicing as a bit."""
+def _write(path: Path, mels: Sequence[FloatArray], step: float, classes: NDArray[np.int64], voicing: FloatArray) -> None:
+    """One pack; unknown classes are kept as 255, voicing as a bit."""
     frames = np.concatenate(mels)
     marks = np.where(classes < 0, UNKNOWN_BYTE, classes).astype(np.uint8)
     tensors: dict[str, NDArray[Any]] = {
@@ -63,8 +61,6 @@ def _write(
         "classes": pack_bytes(marks),
         "voicing": pack_bytes((voicing > 0.5).astype(np.uint8)),
     }
-    if lips is not None:
-        tensors["lips"] = lips.astype(np.float16)
     save_file(tensors, path)
 
 
@@ -88,29 +84,11 @@ def prepare_spoken(corpus: Path, held_out: Sequence[str], most_minutes: float, s
         classes.append(frame_classes(item.phones, len(mel)))
         voicing.append(frame_voicing(item.phones, len(mel)))
         length_s += len(mel) * HOP_S
-    _write(output, mels, step, np.concatenate(classes), np.concatenate(voicing), None)
-
-
-def prepare_captured(takes: Iterable[tuple[AudioClip, NDArray[np.float64], FloatArray]], step: float, output: Path) -> None:
-    """Pack recordings whose lip curves were captured and whose phones are unknown.
-
-    Args:
-        takes: Sound, moments of the curves in seconds, and the curves ``(N, L)``.
-        step: Coarseness.
-        output: The pack.
-    """
-    mels, lips = [], []
-    for sound, times_s, curves in takes:
-        mel = _levelled(sound.mono(SAMPLE_RATE_HZ))
-        frames_s = (np.arange(len(mel)) + 0.5) * HOP_S
-        mels.append(mel)
-        lips.append(np.stack([np.interp(frames_s, times_s, curves[:, k]) for k in range(len(LIP_CURVES))], axis=1))
-    count = sum(len(mel) for mel in mels)
-    _write(output, mels, step, np.full(count, -1), np.zeros(count, np.float32), np.concatenate(lips).astype(np.float32))
+    _write(output, mels, step, np.concatenate(classes), np.concatenate(voicing))
 
 
 def prepare_background(sounds: Sequence[Path], step: float, output: Path) -> None:
     """Pack sounds in which nobody speaks: mixed below speech, and heard alone as silence."""
     mels = [_levelled(load_audio(path).mono(SAMPLE_RATE_HZ)) for path in sounds]
     count = sum(len(mel) for mel in mels)
-    _write(output, mels, step, np.zeros(count, np.int64), np.zeros(count, np.float32), np.zeros((count, 3), np.float32))
+    _write(output, mels, step, np.zeros(count, np.int64), np.zeros(count, np.float32))

@@ -12,17 +12,15 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from torch import Tensor
 
-from espressivo.speech.phone_layers import LIP_CURVES
 from espressivo.training.phone_network.packing import unpack_bytes, unpack_mel
 
-__all__ = ["UNKNOWN", "Batch", "FramePool", "decoder_statistics", "lip_statistics"]
+__all__ = ["UNKNOWN", "Batch", "FramePool", "decoder_statistics"]
 
 UNKNOWN = -100  # what cross_entropy leaves out; phone_classes.UNKNOWN
 UNKNOWN_BYTE = 255
 BACKGROUND = "background"
-# How far the playing speed of a stretch is changed, and how long a silence must be for the lips to be at rest.
+# How far the playing speed of a stretch is changed.
 SLOWEST, FASTEST = 0.84, 1.2
-REST_FRAMES = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +31,12 @@ class Batch:
         log_mel: ``(B, T, M)`` levelled, not yet spoilt.
         classes: ``(B, T)``, :data:`UNKNOWN` where nobody knows.
         voicing: ``(B, T)`` 0 or 1.
-        lips: ``(B, T, L)``.
-        lips_known: ``(B, T)`` 1 where ``lips`` were captured or the mouth is at rest.
         background: ``(B, T, M)`` sound without speech, to be mixed in.
     """
 
     log_mel: Tensor
     classes: Tensor
     voicing: Tensor
-    lips: Tensor
-    lips_known: Tensor
     background: Tensor
 
 
@@ -56,13 +50,6 @@ class _Pack:
         marks = unpack_bytes(tensors["classes"]).astype(np.int64)
         self.classes = torch.from_numpy(np.where(marks == UNKNOWN_BYTE, UNKNOWN, marks)).to(device)
         self.voicing = torch.from_numpy(unpack_bytes(tensors["voicing"]).astype(np.float32)).to(device)
-        captured = tensors.get("lips")
-        silent = torch.nn.functional.avg_pool1d(
-            (self.classes == 0).float()[None, None], 2 * REST_FRAMES + 1, 1, REST_FRAMES, count_include_pad=False
-        )[0, 0]
-        self.lips_known = torch.ones_like(silent) if captured is not None else (silent > 0.999).float()
-        lips = np.zeros((count, len(LIP_CURVES)), np.float32) if captured is None else captured.astype(np.float32)
-        self.lips = torch.from_numpy(lips).to(device)
 
     def __len__(self) -> int:
         return len(self.classes)
@@ -92,9 +79,9 @@ class FramePool:
             self._stretches(pack, rate_of, frames, generator)
             for pack, rate_of in zip(self.packs.values(), rate.split(list(counts.values())), strict=True)
         ]
-        log_mel, classes, voicing, lips, known = (torch.cat(parts) for parts in zip(*rows, strict=True))
+        log_mel, classes, voicing = (torch.cat(parts) for parts in zip(*rows, strict=True))
         music = self._stretches(self.packs[BACKGROUND], torch.ones_like(rate), frames, generator)[0]
-        return Batch(log_mel, classes, voicing, lips, known, music)
+        return Batch(log_mel, classes, voicing, music)
 
     def _counts(self, size: int) -> dict[str, int]:
         """How many stretches of a batch come from each pack; at least one."""
@@ -118,19 +105,11 @@ class FramePool:
             between(pack.log_mel),
             pack.classes[nearest],
             pack.voicing[nearest],
-            between(pack.lips),
-            pack.lips_known[nearest],
         )
 
 
 def _uniform(generator: torch.Generator, shape: tuple[int, ...], low: float, high: float) -> Tensor:
     return low + (high - low) * torch.rand(shape, generator=generator, device=generator.device)
-
-
-def lip_statistics(pool: FramePool, captured: str) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation ``(L,)`` of the captured curves."""
-    lips = pool.packs[captured].lips
-    return lips.mean(dim=0), lips.std(dim=0)
 
 
 def decoder_statistics(pool: FramePool, num_classes: int) -> dict[str, Tensor]:

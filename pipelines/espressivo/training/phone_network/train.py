@@ -16,14 +16,13 @@ from torch.nn import functional
 
 from espressivo.seeds import child_seed
 from espressivo.speech.phone_layers import PhoneLayers
-from espressivo.training.phone_network.frames import UNKNOWN, Batch, FramePool, decoder_statistics, lip_statistics
+from espressivo.training.phone_network.frames import UNKNOWN, Batch, FramePool, decoder_statistics
 from espressivo.training.phone_network.spoiling import spoil
 from espressivo.training.runs import MovingAverage, Run, warm_cosine
 
 __all__ = ["AVERAGE", "TrainingSettings", "build_layers", "read_task", "train"]
 
 AVERAGE = "average.safetensors"
-CAPTURED = "captured"
 LOG_EVERY, SAVE_EVERY = 50, 500
 PROGRESS_STEPS = 10_000
 
@@ -41,7 +40,6 @@ class TrainingSettings:
         warm_up: Steps until the peak.
         label_smoothing: Of the class loss; phone boundaries are not sharp.
         voicing: Weight of the loss on voicing.
-        lips: Weight of the loss on lip curves.
         average: Share of the averaged weights that stays at each step.
         seed: Of weights and batches.
     """
@@ -54,7 +52,6 @@ class TrainingSettings:
     warm_up: int
     label_smoothing: float
     voicing: float
-    lips: float
     average: float
     seed: int
 
@@ -81,13 +78,11 @@ def _losses(layers: PhoneLayers, batch: Batch, settings: TrainingSettings, gener
         heard.classes.float().transpose(1, 2), batch.classes, ignore_index=UNKNOWN, label_smoothing=settings.label_smoothing
     )
     voicing = functional.binary_cross_entropy_with_logits(heard.voicing.float(), batch.voicing, reduction="none")
-    error = ((heard.lips.float() - batch.lips) / layers.lip_scale) ** 2
     with torch.no_grad():
         right = (heard.classes.argmax(-1) == batch.classes).float()
     return {
         "classes": class_loss,
         "voicing": settings.voicing * (voicing * known).sum() / known.sum().clamp_min(1.0),
-        "lips": settings.lips * (error.mean(dim=-1) * batch.lips_known).sum() / batch.lips_known.sum().clamp_min(1.0),
         "accuracy": (right * known).sum() / known.sum().clamp_min(1.0),
     }
 
@@ -107,12 +102,13 @@ def train(folder: Path, run: Run, *, device: torch.device, minutes: float | None
     torch.backends.cudnn.deterministic = True
     pool = FramePool(folder, task["shares"], task["step"], device)
     layers = build_layers(task, settings.seed)
-    mean, scale = lip_statistics(pool, CAPTURED)
-    statistics = {**decoder_statistics(pool, len(task["classes"])), "lip_mean": mean, "lip_scale": scale}
-    layers.load_state_dict(statistics, strict=False)
+    layers.load_state_dict(decoder_statistics(pool, len(task["classes"])), strict=False)
+    layers.lip_head.requires_grad_(requires_grad=False)
     layers.to(device)
     average = MovingAverage(layers, settings.average)
-    optimizer = torch.optim.AdamW(layers.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    optimizer = torch.optim.AdamW(
+        [p for p in layers.parameters() if p.requires_grad], lr=settings.learning_rate, weight_decay=settings.weight_decay
+    )
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         step = _optimise(layers, average, optimizer, pool, settings, run, minutes)
     run.save(step, layers, average, optimizer)
@@ -143,7 +139,7 @@ def _optimise(
         optimizer.param_groups[0]["lr"] = settings.learning_rate * rate
         losses = _losses(layers, pool.batch(generator, settings.batch, settings.frames), settings, generator)
         optimizer.zero_grad()
-        (losses["classes"] + losses["voicing"] + losses["lips"]).backward()
+        (losses["classes"] + losses["voicing"]).backward()
         torch.nn.utils.clip_grad_norm_(layers.parameters(), 1.0)
         optimizer.step()
         average.update(layers, step)
