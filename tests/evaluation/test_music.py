@@ -1,11 +1,15 @@
 """The music figures: judges learn what can be learnt and nothing else; figures come without data too."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from espressivo.evaluation.music import evaluate_music
+from espressivo.evaluation.music import evaluate
 from espressivo.evaluation.music_judge import TIMELESS_NAMES, Judge, cross_validated, recalls
-from espressivo.music.attributes import ATTRIBUTE_NAMES
+from espressivo.evaluation.music_pieces import targets, write
+from espressivo.evaluation.music_quality import self_similarity, table_measures
+from espressivo.music.attributes import ATTRIBUTE_NAMES, NoteTable
 
 
 def clips(num: int, separation: float) -> tuple[np.ndarray, np.ndarray, list[str]]:
@@ -19,7 +23,7 @@ def clips(num: int, separation: float) -> tuple[np.ndarray, np.ndarray, list[str
 
 
 @pytest.mark.parametrize("kind", ["kernel", "linear"])
-def test_judges_tell_apart_what_differs(kind: str) -> None:
+def test_judges_tell_apart_what_differs(kind: Any) -> None:
     values, quadrants, songs = clips(240, 2.0)
     verdicts = cross_validated(kind, ATTRIBUTE_NAMES, values, quadrants, songs)
     assert (verdicts == quadrants).mean() > 0.9
@@ -27,7 +31,7 @@ def test_judges_tell_apart_what_differs(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["kernel", "linear"])
-def test_judges_guess_where_nothing_differs(kind: str) -> None:
+def test_judges_guess_where_nothing_differs(kind: Any) -> None:
     values, quadrants, songs = clips(240, 0.0)
     assert (cross_validated(kind, ATTRIBUTE_NAMES, values, quadrants, songs) == quadrants).mean() < 0.4
 
@@ -42,9 +46,49 @@ def test_the_deaf_judge_is_deaf() -> None:
     assert np.allclose(judge.scores(values), judge.scores(changed))
 
 
+def table(pitches: list[int]) -> NoteTable:
+    count = len(pitches)
+    return NoteTable.of_columns(np.arange(count) * 0.5, np.full(count, 0.5), np.array(pitches), np.full(count, 70))
+
+
+def test_what_returns_is_found() -> None:
+    random = np.random.default_rng(0)
+    phrase = random.integers(55, 80, 16).tolist()
+    wandering = random.integers(55, 80, 64).tolist()
+    assert self_similarity(table(phrase * 4)) > 0.95
+    assert self_similarity(table(wandering)) < 0.75
+    assert self_similarity(table(phrase[:8])) == 0.0
+
+
+def test_measures_of_a_scale() -> None:
+    values = table_measures(table([60, 62, 64, 65, 67, 69, 71, 72]))
+    assert values["pitch_range"] == 12
+    assert values["pitch_classes"] == 7
+    assert values["scale_consistency"] == 1.0
+    assert values["polyphony"] == pytest.approx(1.0, abs=0.15)
+
+
+def test_targets_scatter_around_their_quadrants_and_neutral_ones_do_not() -> None:
+    pieces, wanted = targets(2)
+    valence = np.array([plan.segments[0].vad.valence for plan, _ in pieces])
+    assert ((valence > 0) == np.isin(wanted, (1, 4))).all()
+    neutral, _ = targets(2, is_neutral=True)
+    assert {plan.segments[0].vad.valence for plan, _ in neutral} == {0.0}
+    assert len({seed for _, seed in neutral}) == len(neutral)
+
+
+@pytest.mark.slow
+def test_processes_write_what_one_writes() -> None:
+    pieces, _ = targets(1)
+    scores = write(pieces, "rules")
+    assert len(scores) == 4
+    assert scores == write(pieces, "rules")
+
+
 @pytest.mark.slow
 def test_figures_without_data() -> None:
-    figures = {figure.name: figure for figure in evaluate_music(None, quick=True)}
-    assert figures["valid and of exact length"].value == 1.0
-    assert figures["control of tempo_bpm"].value > 0.9
-    assert not any("judge" in name for name in figures)
+    figures = {figure.name: figure for figure in evaluate(None, quick=True)}
+    assert figures["constraint.valid_midi"].value == 1.0
+    assert figures["constraint.duration"].value == 1.0
+    assert figures["control.plan.tempo_bpm"].value is not None
+    assert figures["emotion.velocity_free.accuracy"].value is None

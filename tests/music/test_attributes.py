@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from espressivo.music.attributes import ATTRIBUTE_NAMES, NoteTable, estimate_tonic, measure, roughness
+from espressivo.music.attributes import ATTRIBUTE_NAMES, NoteTable, describe, estimate_tonic, measure, measure_bars, roughness
 from espressivo.music.compose import compose
 from espressivo.music.settings import MusicSettings
 from espressivo.music.theory import MODE_STEPS, Key
@@ -101,3 +101,61 @@ def test_modes_are_told_apart() -> None:
     for mode, steps in MODE_STEPS.items():
         values = measure(line([60 + step for step in steps] + [60, 67, 60]), Key(0, mode))
         assert values["out_of_scale"] == pytest.approx(0.0)
+
+
+def test_every_attribute_is_described_and_within_its_range(make_plan: Any) -> None:
+    told = describe()
+    assert tuple(told) == ATTRIBUTE_NAMES
+    assert all(entry.definition and entry.source and entry.range[0] < entry.range[1] for entry in told.values())
+    tables = [NoteTable.of_score(compose(make_plan((name, 6.0)), seed=0, settings=MusicSettings())) for name in ("anger", "awe")]
+    tables += [line([60, 62, 64, 65]), line([60, 60, 60, 60]), block([(21, 108), (21, 108)]), line([21, 108, 21, 108])]
+    for table in tables:
+        for name, value in measure(table).items():
+            low, high = told[name].range
+            assert low - 1e-9 <= value <= high + 1e-9, name
+
+
+def test_bars_are_measured_one_by_one(make_plan: Any) -> None:
+    score = compose(make_plan(("sadness", 10.0), ("joy", 10.0)), seed=0, settings=MusicSettings())
+    rows = measure_bars(score)
+    assert rows.shape == (len(score.bars()), len(ATTRIBUTE_NAMES))
+    density = rows[:, ATTRIBUTE_NAMES.index("onsets_per_s")]
+    assert np.nanmean(density[-4:]) > 1.3 * np.nanmean(density[:3])
+
+
+def test_known_values_of_rhythm_texture_and_melody() -> None:
+    uneven = NoteTable.of_columns(
+        np.array([0.0, 0.5, 0.7, 1.2]), np.full(4, 0.08), np.array([60, 67, 60, 72]), np.array([60, 80, 60, 80])
+    )
+    values = measure(uneven, Key(0, "major"))
+    assert values["gap_npvi"] == pytest.approx(100 * np.mean([0.3 / 0.35, 0.3 / 0.35]))
+    assert values["gap_p50_s"] == pytest.approx(0.5)
+    assert values["melodic_fourths_fifths"] == pytest.approx(2 / 3)
+    assert values["melodic_leaps"] == pytest.approx(1 / 3)
+    assert values["melodic_turns"] == 1.0
+    assert values["velocity_mean"] == 70.0
+    assert values["velocity_sd"] == 10.0
+    assert values["velocity_change"] == pytest.approx(20.0)
+    assert values["staccato_share"] == 1.0
+    outer = measure(block([(48, 72), (47, 73), (48, 72), (47, 73)]))
+    assert outer["contrary_motion"] == 1.0
+    assert outer["hands_distance"] == pytest.approx(25.0)
+    assert outer["chord_share"] == 0.0
+    octaves = measure(block([(48, 60)] * 4))
+    assert octaves["vertical_octaves"] == 1.0
+    assert octaves["pitch_low_share"] == 0.0
+    assert octaves["sounding_pitches"] == 2.0
+    assert octaves["sounding_classes"] == 1.0
+    assert measure(block([(48, 54)] * 4))["vertical_tritones"] == 1.0
+
+
+@pytest.mark.slow
+def test_measuring_is_quick(make_plan: Any) -> None:
+    import time
+
+    table = NoteTable.of_score(compose(make_plan(("joy", 30.0)), seed=0, settings=MusicSettings()))
+    measure(table)
+    started = time.process_time()
+    for _ in range(5):
+        measure(table)
+    assert (time.process_time() - started) / 5 < 0.1

@@ -1,33 +1,31 @@
 """Does the transformer copy? The longest run of melody that a piece shares with the training songs, whatever the key.
 
-    python -m espressivo.evaluation.music_memory --work WORK [--num 40]      # WORK as for espressivo.training.music
-
 A run is a sequence of steps (semitones, sixteenths to the next note). The yardstick is how much the held-out songs, which nobody
 copied, share with the training songs.
 """
 
 from __future__ import annotations
 
-import argparse
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load_file
 
 from espressivo.emotion.planner import plan_emotion
 from espressivo.emotion.request import EmotionRequest
-from espressivo.music.compose import compose
+from espressivo.evaluation.figures import Figure, bootstrap_interval
+from espressivo.evaluation.music_pieces import PIANO, write
 from espressivo.music.score import Score
-from espressivo.music.settings import MusicSettings
-from espressivo.music.tokens import GridBar, decode
+from espressivo.music.tokens import GridBar
+from espressivo.training.music_corpus import HELD_OUT_EVERY, read_song
 
-__all__ = ["RunIndex", "longest_shared_run", "steps_of_bars", "steps_of_score"]
+__all__ = ["RunIndex", "longest_shared_run", "measure_memory", "steps_of_bars", "steps_of_score"]
 
 Step = tuple[int, int]
 MAX_RUN = 24
-BAR_SIXTEENTHS = 16
+PIECE_S = 40.0
+NUM_STEPS = 100
+"""Steps of a held-out song that are looked at: about as many as a piece has."""
 LABELS = ("joy", "anger", "sadness", "calm")
 
 
@@ -63,15 +61,12 @@ def _steps(notes: list[tuple[int, int]]) -> list[Step]:
 
 
 def steps_of_bars(bars: list[GridBar]) -> list[Step]:
-    """Melody of bars of four beats."""
-    return _steps(
-        [
-            (BAR_SIXTEENTHS * n + note.position, note.pitch)
-            for n, bar in enumerate(bars)
-            for note in bar.notes
-            if not note.is_accompaniment
-        ]
-    )
+    """Melody of bars."""
+    notes, clock = [], 0
+    for bar in bars:
+        notes += [(clock + note.position, note.pitch) for note in bar.notes if not note.is_accompaniment]
+        clock += bar.num_positions
+    return _steps(notes)
 
 
 def steps_of_score(score: Score) -> list[Step]:
@@ -80,30 +75,27 @@ def steps_of_score(score: Score) -> list[Step]:
     return _steps(sorted((round(note.start_tick / 120), note.pitch) for note in notes))
 
 
-def _songs(path: Path) -> list[list[Step]]:
-    columns = load_file(path)
-    song_of_word = columns["song_of"][columns["bar_of"]]
-    return [steps_of_bars(decode(columns["words"][song_of_word == song].tolist())) for song in np.unique(columns["song_of"])]
+def measure_memory(pop909: Path, num: int, *, num_songs: int | None = None) -> list[Figure]:
+    """Longest shared runs of generated pieces beside those of held-out songs.
 
-
-def main() -> None:
-    """Print the longest shared runs of generated pieces beside those of held-out songs."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--num", type=int, default=40)
-    arguments = parser.parse_args()
-    index = RunIndex(_songs(arguments.work / "train.safetensors"))
-    settings = MusicSettings(composer="model", metre="4/4", humanise=0.0)
-    made = []
-    for number in range(arguments.num):
-        plan = plan_emotion(EmotionRequest(label=LABELS[number % len(LABELS)], duration_s=40.0), seed=number)
-        made.append(longest_shared_run(index, steps_of_score(compose(plan, seed=number, settings=settings))))
-    songs = [melody[:100] for melody in _songs(arguments.work / "held_out.safetensors")]
-    held_out = [longest_shared_run(index, melody) for melody in songs]
-    show = partial(print, flush=True)
-    for name, runs in (("generated pieces of 40 s", made), ("held-out songs, first 100 steps", held_out)):
-        show(f"{name}: shared run, median {np.median(runs):g}, 95th percentile {np.percentile(runs, 95):g}, longest {max(runs)}")
-
-
-if __name__ == "__main__":
-    main()
+    Args:
+        pop909: Folder of POP909.
+        num: Pieces.
+        num_songs: Only so many songs; ``None`` for all.
+    """
+    names = sorted(path.stem for path in (pop909 / "midis").glob("*.mid"))[:num_songs]
+    melodies = [steps_of_bars(song.bars) for name in names if (song := read_song(pop909, name)).bars]
+    held_out = [melody[:NUM_STEPS] for index, melody in enumerate(melodies) if index % HELD_OUT_EVERY == 0]
+    index = RunIndex([melody for place, melody in enumerate(melodies) if place % HELD_OUT_EVERY])
+    settings = PIANO.model_copy(update={"metre": "4/4", "humanise": 0.0})
+    labels = [LABELS[number % len(LABELS)] for number in range(num)]
+    plans = [(plan_emotion(EmotionRequest(label=label, duration_s=PIECE_S), seed=n), n) for n, label in enumerate(labels)]
+    made = [longest_shared_run(index, steps_of_score(score)) for score in write(plans, "model", settings)]
+    known = [longest_shared_run(index, melody) for melody in held_out]
+    source = f"{num} pieces of {PIECE_S:g} s against {len(melodies) - len(held_out)} songs; baseline: {NUM_STEPS} steps of others"
+    figures = []
+    for name, value in (("median_run", np.median), ("longest_run", np.max)):
+        others = {"held-out songs": float(value(known))}
+        interval = bootstrap_interval(made) if name == "median_run" else None
+        figures.append(Figure(f"memory.{name}", float(value(made)), "notes", "lower", None, interval, others, source))
+    return figures

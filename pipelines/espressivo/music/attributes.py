@@ -2,12 +2,13 @@
 
 They are computed from the sounding notes in seconds alone, so that a performance without beats and a score with them are measured
 alike; pitch classes are counted from the tonic; none measures length. Families and many definitions follow jSymbolic 2.2
-(McKay, Cumming & Fujinaga 2018); deviations are said at the function.
+(McKay, Cumming & Fujinaga 2018). ``configs/music/attributes.yaml`` says of each what it is: :func:`describe`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -15,8 +16,18 @@ from numpy.typing import NDArray
 
 from espressivo.music.score import Score
 from espressivo.music.theory import MODE_STEPS, Key
+from espressivo.resources import load_config
 
-__all__ = ["ATTRIBUTE_NAMES", "NoteTable", "estimate_tonic", "measure", "roughness"]
+__all__ = [
+    "ATTRIBUTE_NAMES",
+    "AttributeDescription",
+    "NoteTable",
+    "describe",
+    "estimate_tonic",
+    "measure",
+    "measure_bars",
+    "roughness",
+]
 
 Floats = NDArray[np.float64]
 
@@ -75,6 +86,40 @@ class NoteTable:
         return int(self.start_s.size)
 
 
+@dataclass(frozen=True, slots=True)
+class AttributeDescription:
+    """What an attribute is.
+
+    Attributes:
+        name: As in :data:`ATTRIBUTE_NAMES`.
+        family: pitch, tonality, melody, harmony, rhythm, articulation, texture or dynamics.
+        unit: Empty for a plain number.
+        range: Least and greatest possible value.
+        definition: In words.
+        source: Where it comes from.
+    """
+
+    name: str
+    family: str
+    unit: str
+    range: tuple[float, float]
+    definition: str
+    source: str
+
+
+@cache
+def describe() -> dict[str, AttributeDescription]:
+    """All attributes in the order of :data:`ATTRIBUTE_NAMES`, from ``configs/music/attributes.yaml``."""
+    found = {}
+    for family, entry in load_config("music/attributes.yaml")["families"].items():
+        for name, row in entry["rows"].items():
+            low, high = row["range"]
+            found[name] = AttributeDescription(
+                name, family, row["unit"], (float(low), float(high)), str(row["definition"]), entry["source"]
+            )
+    return {name: found[name] for name in ATTRIBUTE_NAMES}
+
+
 def estimate_tonic(table: NoteTable) -> tuple[int, float, float]:
     """Tonic and the correlations of the best major and the best minor key (Krumhansl & Schmuckler, in Krumhansl 1990).
 
@@ -120,6 +165,26 @@ def measure(table: NoteTable, key: Key | None = None) -> dict[str, float]:
         **_texture(table, onsets, top, bottom),
         **_dynamics(table, top),
     }
+
+
+def measure_bars(score: Score, *, bars_around: int = 1) -> Floats:
+    """Attributes along a score: ``(B, 84)``, a row for each bar with its neighbours.
+
+    Args:
+        score: Any.
+        bars_around: Bars to either side that are measured with each bar; 0 measures it alone.
+
+    Returns:
+        NaN where there are fewer than 4 notes.
+    """
+    bars = score.bars()
+    rows = np.full((len(bars), len(ATTRIBUTE_NAMES)), np.nan)
+    for index in range(len(bars)):
+        first, last = max(index - bars_around, 0), min(index + bars_around, len(bars) - 1)
+        table = NoteTable.of_score(score, bars[first][0], bars[last][1])
+        if len(table) >= MIN_NOTES:
+            rows[index] = list(measure(table, score.key_at(bars[index][0])).values())
+    return rows
 
 
 def _onset_groups(table: NoteTable) -> list[NDArray[np.int64]]:

@@ -153,7 +153,7 @@ def compose_model(
 def compose_models(
     pieces: Sequence[tuple[EmotionPlan, int]],
     *,
-    settings: MusicSettings,
+    settings: MusicSettings | Sequence[MusicSettings],
     composer: Composer | None = None,
     before: Bars = (),
     after: Bars = (),
@@ -163,7 +163,7 @@ def compose_models(
 
     Args:
         pieces: Plans and seeds.
-        settings: As above, for all of them.
+        settings: As above, for all of them or one for each.
         composer: As above.
         before: As above.
         after: As above.
@@ -176,8 +176,11 @@ def compose_models(
     if not pieces:
         return []
     composer = composer or Composer.bundled()
-    sketches = [sketch(plan, seed=seed, settings=settings, harmoniser=harmoniser) for plan, seed in pieces]
-    writers = [_PieceWriter(composer, plain, settings, leads_on=bool(after)) for plain in sketches]
+    each = [settings] * len(pieces) if isinstance(settings, MusicSettings) else settings
+    sketches = [
+        sketch(plan, seed=seed, settings=own, harmoniser=harmoniser) for (plan, seed), own in zip(pieces, each, strict=True)
+    ]
+    writers = [_PieceWriter(composer, plain, leads_on=bool(after)) for plain in sketches]
     randoms = [numpy_generator(seed, "transformer") for _, seed in pieces]
     prompt = composer.prompt(before, after, is_major=sketches[0].tasks[0].harmony.key.has_major_third)
     write_streams(composer.model, [writer.stream() for writer in writers], randoms, composer.sampling, prompt)
@@ -242,10 +245,10 @@ def asked_values(moment: MusicMoment, beat_s: float, shift: int, ranks: Mapping[
 class _PieceWriter:
     """Asks for every bar of a piece, and makes notes of what it gets."""
 
-    def __init__(self, composer: Composer, plain: Sketch, settings: MusicSettings, *, leads_on: bool) -> None:
+    def __init__(self, composer: Composer, plain: Sketch, *, leads_on: bool) -> None:
         self._composer = composer
         self._plain = plain
-        self._ranks: Mapping[str, float] = settings.attributes
+        self._ranks: Mapping[str, float] = plain.settings.attributes
         self._leads_on = leads_on
         self._num_left = sum(len(task.section.bars) for task in plain.tasks)
         self._drafts: list[list[DraftNote]] = []

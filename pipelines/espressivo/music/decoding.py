@@ -34,7 +34,7 @@ __all__ = ["BarRequest", "BarStream", "Prompt", "SamplingSettings", "write_strea
 
 MAX_WORDS_A_BAR = 200
 """Where a bar has grown this long, only its end or what it owes is allowed."""
-PACE = 0.35
+PACE = 0.1
 """Pull towards the number of onsets asked for, in nats a missing onset and sixteenth."""
 Floats = NDArray[np.float64]
 Buckets = NDArray[np.int64]
@@ -160,7 +160,7 @@ class _Voices:
         self._guidance = settings.guidance
         self._copies = 1 if settings.guidance == 1.0 else 2
         self._num_rows = num_rows
-        self._cache = RollingCache(model.config, batch=self._copies * num_rows)
+        self._cache = RollingCache(model.config, self._copies * num_rows, next(model.parameters()))
         self._known: dict[int, tuple[BarRequest, Tensor]] = {}
         if prompt is not None and prompt.words:
             room = model.config.context
