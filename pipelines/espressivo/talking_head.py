@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +35,9 @@ from espressivo.seeds import HasInitialSeed, child_seed, resolve_seed
 from espressivo.settings import TalkSettings
 from espressivo.speech.analysis import SpeechAnalysis, analyse_speech
 
+if TYPE_CHECKING:
+    from espressivo.motion.diffusion import DiffusionMotion
+
 __all__ = ["StepCallback", "TalkingHeadPipeline", "TalkingHeadPipelineOutput", "film"]
 
 Frame = NDArray[np.uint8]
@@ -40,6 +45,7 @@ StepCallback = Callable[[Any, int, int, dict[str, Any]], dict[str, Any]]
 DEFAULT_DURATION_S = 8.0
 FRAMES_AHEAD = 4
 CHECKPOINTS = ("head", "face_landmarker")
+LEARNT_MOTION = "motion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,25 @@ class TalkingHeadPipelineOutput:
     warnings: tuple[str, ...] = ()
 
 
+class MotionGains(TypedDict):
+    """What both motion backends scale."""
+
+    speech_scale: float
+    emotion_scale: float
+    muscle_scale: float
+    head_scale: float
+    gaze_scale: float
+    blink_scale: float
+
+
+class MotionClip(TypedDict):
+    """What both motion backends must know about the clip."""
+
+    duration_s: float
+    fps: Fraction
+    seed: int
+
+
 class TalkingHeadOptions(TypedDict, total=False):
     """Keyword arguments of :meth:`TalkingHeadPipeline.__call__`, for type checkers."""
 
@@ -95,12 +120,14 @@ class TalkingHeadPipeline:
 
     Args:
         renderer: Draws the portrait from a facial action track.
-        motion: Makes the track from plan and speech.
+        motion: Makes the track from plan and speech where ``settings.motion`` is ``"procedural"``.
+        checkpoints: Folder with ``motion``, the weights of the learnt backend; default: the bundled ones.
     """
 
-    def __init__(self, renderer: PortraitRenderer, motion: ProceduralMotion) -> None:
+    def __init__(self, renderer: PortraitRenderer, motion: ProceduralMotion, checkpoints: Path | None = None) -> None:
         self.renderer = renderer
         self.motion = motion
+        self._checkpoints = checkpoints
 
     @classmethod
     def from_pretrained(cls, path: Path | None = None) -> Self:
@@ -109,7 +136,14 @@ class TalkingHeadPipeline:
         Raises:
             CheckpointError: Files are missing or do not match their digests.
         """
-        return cls(PortraitRenderer.from_pretrained(path), ProceduralMotion())
+        return cls(PortraitRenderer.from_pretrained(path), ProceduralMotion(), path)
+
+    @cached_property
+    def learnt_motion(self) -> DiffusionMotion:
+        """The learnt backend, loaded when it is first needed: torch takes seconds that the procedural backend does not."""
+        from espressivo.motion.diffusion import DiffusionMotion
+
+        return DiffusionMotion.from_pretrained(self._checkpoints / "motion" if self._checkpoints else None)
 
     @overload
     def __call__(
@@ -228,7 +262,7 @@ class TalkingHeadPipeline:
                 "drive": performance.track.weights if performance else None,
             },
             settings=settings.model_dump(mode="json"),
-            checkpoints=CHECKPOINTS,
+            checkpoints=(*CHECKPOINTS, LEARNT_MOTION) if settings.motion == "diffusion" and not given else CHECKPOINTS,
             consent=settings.consent,
         )
         frames, video_path = None, None
@@ -296,19 +330,20 @@ class TalkingHeadPipeline:
             if callback is not None:
                 callback(self, step, total - step - 1, {})
 
-        return self.motion.generate(
-            plan,
-            heard,
-            duration_s=duration_s,
-            fps=settings.fps,
-            seed=child_seed(seed, "motion"),
-            speech_scale=settings.guidance_speech,
-            emotion_scale=settings.guidance_emotion,
-            muscle_scale=settings.guidance_muscles,
-            head_scale=settings.head,
-            gaze_scale=settings.gaze,
-            blink_scale=settings.blinks,
-            on_step=report,
+        asked: MotionGains = {
+            "speech_scale": settings.guidance_speech,
+            "emotion_scale": settings.guidance_emotion,
+            "muscle_scale": settings.guidance_muscles,
+            "head_scale": settings.head,
+            "gaze_scale": settings.gaze,
+            "blink_scale": settings.blinks,
+        }
+        clip: MotionClip = {"duration_s": duration_s, "fps": settings.fps, "seed": child_seed(seed, "motion")}
+        if settings.motion == "procedural":
+            return self.motion.generate(plan, heard, **clip, **asked, on_step=report)
+        captured = settings.mouth == "captured"
+        return self.learnt_motion.generate(
+            plan, heard, **clip, **asked, num_inference_steps=settings.steps, captured_mouth=captured, on_step=report
         )
 
 

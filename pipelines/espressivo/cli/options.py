@@ -159,6 +159,11 @@ def talk_settings(
     head: Annotated[float, typer.Option(help="Gain of head movement, 0 to 3.", rich_help_panel=FACE)] = 1.0,
     gaze: Annotated[float, typer.Option(help="Gain of gaze shifts, 0 to 3.", rich_help_panel=FACE)] = 1.0,
     blinks: Annotated[float, typer.Option(help="Gain of the blink rate, 0 to 3.", rich_help_panel=FACE)] = 1.0,
+    motion: Annotated[str, typer.Option(help="diffusion | procedural: what moves the face.", rich_help_panel=FACE)] = "diffusion",
+    steps: Annotated[int, typer.Option(help="Denoising steps of diffusion, 1 to 50.", rich_help_panel=FACE)] = 6,
+    mouth: Annotated[
+        str, typer.Option(help="articulated | captured: phones, or as filmed speakers do.", rich_help_panel=FACE)
+    ] = "articulated",
     label: Annotated[
         bool, typer.Option("--label", help="Say in a corner that it is AI-generated.", rich_help_panel=FACE)
     ] = False,
@@ -188,6 +193,9 @@ def talk_settings(
             "head": head,
             "gaze": gaze,
             "blinks": blinks,
+            "motion": motion,
+            "steps": steps,
+            "mouth": mouth,
             "label": label,
             "watermark": watermark,
             "consent": consent,

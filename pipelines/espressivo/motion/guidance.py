@@ -45,7 +45,7 @@ class GuidanceSchedule:
     speech: float = 1.0
     emotion: float = 1.0
     emotion_least: float = 1.0
-    muscles: float = 1.0
+    muscles: float = 1.3
     start: float = 0.0
     width: float = 0.2
     order: Order = "progressive"
