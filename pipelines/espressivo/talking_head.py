@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from espressivo.emotion.intake import Emotion, receive, think
 from espressivo.emotion.plan import EmotionPlan
-from espressivo.errors import SettingError, TrackError
+from espressivo.emotion.request import EmotionRequest
+from espressivo.errors import EmotionInputError, SettingError, TrackError
 from espressivo.face.track import FacialActionTrack, num_frames
 from espressivo.lookahead import ahead
 from espressivo.media.audio import load_audio
@@ -102,6 +103,7 @@ class TalkingHeadOptions(TypedDict, total=False):
     plan: EmotionPlan | Path | None
     track: FacialActionTrack | Path | None
     drive: Performance | Path | None
+    emotion_from: Performance | Path | None
     intensity: float | None
     transcript: str | None
     duration_s: float | None
@@ -176,6 +178,7 @@ class TalkingHeadPipeline:
         plan: EmotionPlan | Path | None = None,
         track: FacialActionTrack | Path | None = None,
         drive: Performance | Path | None = None,
+        emotion_from: Performance | Path | None = None,
         intensity: float | None = None,
         transcript: str | None = None,
         duration_s: float | None = None,
@@ -201,7 +204,10 @@ class TalkingHeadPipeline:
                 :func:`espressivo.track_video` gave. Without ``speech`` the clip speaks too; with it the mouth says that, and
                 head, gaze, brows and the mouth's mood stay the clip's. An emotion or plan, which is then optional, adds its
                 muscles. See :func:`espressivo.motion.driving.drive`.
-            intensity: 0-1, with ``emotion`` as words.
+            emotion_from: A clip of anybody, or what :func:`espressivo.track_video` gave, whose emotion is taken over instead of
+                ``emotion`` or ``plan``: named from the muscles that it shows for the plan, and given to the learnt backend as
+                the Gaussian that its embedder reads.
+            intensity: 0-1, with ``emotion`` as words or ``emotion_from``.
             transcript: The words spoken, for exact alignment.
             duration_s: Length in seconds where there is no speech; default 8.
             settings: Frame rate, size, gains, consent.
@@ -236,6 +242,11 @@ class TalkingHeadPipeline:
         own_words = performance is not None and clip is None
         if performance is not None and clip is None:
             clip = performance.speech
+        felt = (
+            load_performance(emotion_from, settings.fps, settings.face, timer) if isinstance(emotion_from, Path) else emotion_from
+        )
+        if felt is not None:
+            emotion = _imitated(felt, emotion, plan)
         length_s = _length_s(clip, given, performance, duration_s)
         needs_emotion = given is None and performance is None
         asked = receive(emotion, plan, duration_s=length_s, intensity=intensity) if needs_emotion or emotion or plan else None
@@ -249,8 +260,10 @@ class TalkingHeadPipeline:
             if performance is not None:
                 performed = self._act_out(performance, thought, heard, length_s, settings, seed)
             else:
-                performed = given or self._move(thought, heard, length_s, settings, seed, callback_on_step_end)
+                reference = felt.track if felt is not None else None
+                performed = given or self._move(thought, heard, length_s, settings, seed, reference, callback_on_step_end)
 
+        learnt = settings.motion == "diffusion" and given is None and performance is None
         provenance = describe_run(
             kind="talking_head",
             seed=seed,
@@ -260,9 +273,10 @@ class TalkingHeadPipeline:
                 "plan": thought.to_json() if thought else None,
                 "track": given.weights if given else None,
                 "drive": performance.track.weights if performance else None,
+                "emotion_from": felt.track.weights if felt else None,
             },
             settings=settings.model_dump(mode="json"),
-            checkpoints=(*CHECKPOINTS, LEARNT_MOTION) if settings.motion == "diffusion" and not given else CHECKPOINTS,
+            checkpoints=(*CHECKPOINTS, LEARNT_MOTION) if learnt else CHECKPOINTS,
             consent=settings.consent,
         )
         frames, video_path = None, None
@@ -289,7 +303,7 @@ class TalkingHeadPipeline:
             seed=seed,
             seconds=timer.seconds,
             provenance=provenance,
-            warnings=performance.warnings if performance else (),
+            warnings=tuple(warning for watched in (performance, felt) if watched for warning in watched.warnings),
         )
 
     def _act_out(
@@ -322,6 +336,7 @@ class TalkingHeadPipeline:
         duration_s: float,
         settings: TalkSettings,
         seed: int,
+        reference: FacialActionTrack | None,
         callback: StepCallback | None,
     ) -> FacialActionTrack:
         assert plan is not None  # noqa: S101 - only a given track needs no plan, and then nothing is moved
@@ -341,10 +356,26 @@ class TalkingHeadPipeline:
         clip: MotionClip = {"duration_s": duration_s, "fps": settings.fps, "seed": child_seed(seed, "motion")}
         if settings.motion == "procedural":
             return self.motion.generate(plan, heard, **clip, **asked, on_step=report)
-        captured = settings.mouth == "captured"
         return self.learnt_motion.generate(
-            plan, heard, **clip, **asked, num_inference_steps=settings.steps, captured_mouth=captured, on_step=report
+            plan,
+            heard,
+            **clip,
+            **asked,
+            num_inference_steps=settings.steps,
+            captured_mouth=settings.mouth == "captured",
+            reference=reference,
+            on_step=report,
         )
+
+
+def _imitated(felt: Performance, emotion: Emotion | None, plan: EmotionPlan | Path | None) -> EmotionRequest:
+    """What a performance shows, as a request."""
+    from espressivo.motion.imitation import read_emotion
+
+    if emotion is not None or plan is not None:
+        raise EmotionInputError("emotion.one_form", "the emotion is taken from a performance; give no other emotion beside it")
+    shown = read_emotion(felt.track)
+    return EmotionRequest(mixture=shown.mixture, intensity=shown.intensity) if shown.mixture else EmotionRequest(label="neutral")
 
 
 def _check_output(output_type: str, output_path: Path | None) -> None:

@@ -13,7 +13,8 @@ from espressivo.emotion import EmotionRequest, plan_emotion
 from espressivo.errors import CheckpointError, SettingError
 from espressivo.face.track import FacialActionTrack, num_frames
 from espressivo.motion.denoiser_motion import MotionDenoiser
-from espressivo.motion.diffusion import DiffusionMotion, read_reference
+from espressivo.motion.diffusion import DiffusionMotion
+from espressivo.motion.imitation import read_reference
 from espressivo.motion.lip_geometry import lip_measure
 from espressivo.motion.sampler import windows_of
 from espressivo.motion.state import ACTION_DIM, EVENT_DIM, SOUND_DIM, STATE_DIM, emotion_dim, speech_dim

@@ -48,6 +48,12 @@ def talk(
             "keeps only the performance's mood. An --emotion adds its muscles, less so around the lips.",
         ),
     ] = None,
+    emotion_from: Annotated[
+        Path | None,
+        typer.Option(
+            "--emotion-from", help="A clip of anybody whose emotion is taken over, instead of --emotion; its words are not."
+        ),
+    ] = None,
     duration: Annotated[float | None, typer.Option("--duration", help="Seconds, where there is no speech.")] = None,
     seed: SeedOption = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The video.", rich_help_panel=OUTPUT)] = Path("talk.mp4"),
@@ -66,10 +72,9 @@ def talk(
 
     seed = resolve_seed(seed)
     words = read_text_file(transcript)
-    if asked is None and drive is None:
-        raise EmotionInputError(
-            "emotion.one_form", "give an emotion (--emotion, --vad, --keyframes, --dialogue, --plan) or --drive"
-        )
+    if asked is None and drive is None and emotion_from is None:
+        forms = "--emotion, --vad, --keyframes, --dialogue, --plan, --emotion-from"
+        raise EmotionInputError("emotion.one_form", f"give an emotion ({forms}) or --drive")
     inputs = checked_inputs(asked, portrait, speech, settings)
     from espressivo.media.atomic import atomic_output
     from espressivo.talking_head import TalkingHeadPipeline
@@ -82,6 +87,7 @@ def talk(
             asked.emotion if asked else None,
             plan=asked.plan if asked else None,
             drive=drive,
+            emotion_from=emotion_from,
             intensity=asked.intensity if asked else None,
             transcript=words,
             duration_s=duration,

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Self, TypedDict, Unpack
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
@@ -26,15 +25,16 @@ from espressivo.motion.constraints import apply_constraints
 from espressivo.motion.denoiser_motion import MotionDenoiser
 from espressivo.motion.gaze import eye_weights
 from espressivo.motion.guidance import GuidanceSchedule
+from espressivo.motion.imitation import read_reference
 from espressivo.motion.noise import make_scheduler
 from espressivo.motion.sampler import sample_windows, windows_of
-from espressivo.motion.state import CARRIAGE_SCALE, GAZE_SCALE, MODEL_FPS, Conditions, state_of
+from espressivo.motion.state import CARRIAGE_SCALE, GAZE_SCALE, MODEL_FPS, Conditions
 from espressivo.motion.visemes import Gesture, gestures
 from espressivo.pretrained import load_network
 from espressivo.resources import checkpoint_folder
 from espressivo.speech.analysis import SpeechAnalysis
 
-__all__ = ["DiffusionMotion", "MotionOptions", "joined", "read_reference"]
+__all__ = ["DiffusionMotion", "MotionOptions", "joined"]
 
 FloatArray = NDArray[np.float64]
 LARGEST_SCALE = 3.0
@@ -202,15 +202,6 @@ class DiffusionMotion:
         sequence = gestures(heard.phones if heard else (), duration_s)
         finisher = _Finisher(conditions, sequence, num_frames(duration_s, fps), fps, head_scale)
         return finisher.pieces(windows)
-
-
-@torch.inference_mode()
-def read_reference(denoiser: MotionDenoiser, reference: FacialActionTrack) -> torch.Tensor:
-    """``(Z + 4,)`` the emotion of a performance: the mean of its Gaussian; valence, arousal and dominance are left open."""
-    state = denoiser.standardise(torch.from_numpy(state_of(reference)))
-    statistics = torch.cat([state.mean(dim=0), state.std(dim=0)])
-    mean, _ = denoiser.embedder(statistics[None])
-    return torch.cat([mean[0], torch.zeros(4)])
 
 
 class _Finisher:
