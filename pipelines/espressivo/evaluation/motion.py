@@ -22,6 +22,7 @@ from espressivo.evaluation.figures import Figure
 from espressivo.evaluation.motion_capture import captured_figures
 from espressivo.evaluation.motion_lips import lip_figures, robustness_figures
 from espressivo.evaluation.motion_measures import blink_times_s, power_below, speed_percentile
+from espressivo.evaluation.motion_pixels import measure_pixels
 from espressivo.evaluation.motion_subjects import FPS, SEED, Subject, act, compared, lip_scores, plan_for, read_recordings
 from espressivo.face.track import FacialActionTrack
 from espressivo.media.audio import load_audio
@@ -51,7 +52,7 @@ def evaluate(data: Path | None, *, quick: bool) -> list[Figure]:
         quick: Fewer and shorter items, the same names.
     """
     learnt = DiffusionMotion.from_pretrained()
-    subjects = (Subject("procedural", ProceduralMotion().generate), Subject("diffusion", learnt.generate))
+    subjects = (Subject("diffusion", learnt.generate), Subject("procedural", ProceduralMotion().generate))
     recordings = read_recordings(data, 1 if quick else 9)
     spoken = recordings[0].aligned
     figures = lip_figures(subjects, recordings)
@@ -60,6 +61,7 @@ def evaluate(data: Path | None, *, quick: bool) -> list[Figure]:
     figures += _intensity(subjects, spoken, 2 if quick else len(EMOTIONS))
     figures += _liveliness(subjects, 30.0 if quick else 120.0)
     figures += _speed(learnt, spoken, (6, 20) if quick else (4, 6, 10, 20, 50))
+    figures += measure_pixels({subject.name: subject.generate for subject in subjects}, spoken, data, quick=quick)
     return figures + captured_figures(subjects, data, 15.0 if quick else None)
 
 
@@ -80,15 +82,17 @@ def _muscle_error(track: FacialActionTrack, plan: EmotionPlan) -> float:
 
 def _guidance(learnt: DiffusionMotion, heard: SpeechAnalysis, count: int) -> list[Figure]:
     """The ablations: how far the face is from the muscles that were asked for, and what it costs the lips."""
-    progressive = GuidanceSchedule()
+    shipped = GuidanceSchedule()
+    progressive = replace(shipped, start=0.4)
     variants: dict[str, tuple[GuidanceSchedule, dict[str, Any]]] = {
+        "muscles_from_the_start": (shipped, {}),
         "progressive": (progressive, {}),
         "constant": (replace(progressive, order="constant"), {}),
         "reversed": (replace(progressive, order="reversed"), {}),
-        "no_chain_of_thought": (progressive, {"muscle_scale": 0.0}),
-        "no_emotion": (progressive, {"emotion_scale": 0.0}),
+        "no_chain_of_thought": (shipped, {"muscle_scale": 0.0}),
+        "no_emotion": (shipped, {"emotion_scale": 0.0}),
         "one_shared_scale": (
-            progressive,
+            shipped,
             {"speech_scale": 2.0, "emotion_scale": 2.0, "muscle_scale": 2.0},
         ),
     }
@@ -100,7 +104,7 @@ def _guidance(learnt: DiffusionMotion, heard: SpeechAnalysis, count: int) -> lis
         swapped = [s.model_copy(update={"actions": o.actions}) for s, o in zip(plan.segments, other.segments, strict=False)]
         shuffled = plan.model_copy(update={"segments": tuple(swapped)})
         runs = {name: (plan, schedule, scales) for name, (schedule, scales) in variants.items()}
-        runs["shuffled_muscles"] = (shuffled, progressive, {})
+        runs["shuffled_muscles"] = (shuffled, shipped, {})
         for name, (acted, schedule, scales) in runs.items():
             track = learnt.generate(acted, heard, duration_s=heard.duration_s, fps=FPS, seed=SEED, schedule=schedule, **scales)
             errors[name].append(_muscle_error(track, plan))
@@ -124,12 +128,12 @@ def _intensity(subjects: Sequence[Subject], heard: SpeechAnalysis, count: int) -
     return [
         Figure(
             name="intensity.spearman",
-            value=float(np.min(ranks["procedural"])),
+            value=float(np.min(ranks[subjects[0].name])),
             unit="rho",
             better="higher",
             floor=0.95,
             interval=None,
-            baselines={"diffusion": float(np.min(ranks["diffusion"]))},
+            baselines={subject.name: float(np.min(ranks[subject.name])) for subject in subjects[1:]},
             source=f"least of {count} emotions, five levels, one seed: a rank over five points has no useful interval",
         )
     ]
@@ -158,12 +162,12 @@ def _liveliness(subjects: Sequence[Subject], duration_s: float) -> list[Figure]:
             floor=None,
             interval=None,
             baselines={
-                "diffusion": values["diffusion"][name],
+                **{subject.name: values[subject.name][name] for subject in subjects[1:]},
                 **({"captured": CAPTURED[name]} if name in CAPTURED else {}),
             },
             source=f"{duration_s:.0f} s of a silent, mildly happy face; near the captured value is good, so there is no interval",
         )
-        for name, value in values["procedural"].items()
+        for name, value in values[subjects[0].name].items()
     ]
 
 

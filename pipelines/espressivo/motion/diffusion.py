@@ -6,7 +6,7 @@ same hard constraints as the procedural backend: whatever was sampled, lips meet
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -25,11 +25,12 @@ from espressivo.motion.constraints import apply_constraints
 from espressivo.motion.denoiser_motion import MotionDenoiser
 from espressivo.motion.gaze import eye_weights
 from espressivo.motion.guidance import GuidanceSchedule
+from espressivo.motion.heard_lips import follow_sound
 from espressivo.motion.imitation import read_reference
 from espressivo.motion.noise import make_scheduler
 from espressivo.motion.sampler import sample_windows, windows_of
 from espressivo.motion.state import CARRIAGE_SCALE, GAZE_SCALE, MODEL_FPS, Conditions
-from espressivo.motion.visemes import Gesture, gestures
+from espressivo.motion.visemes import gestures
 from espressivo.pretrained import load_network
 from espressivo.resources import checkpoint_folder
 from espressivo.speech.analysis import SpeechAnalysis
@@ -199,16 +200,18 @@ class DiffusionMotion:
             embedding=None if reference is None else read_reference(self.denoiser, reference),
             on_step=step,
         )
-        sequence = gestures(heard.phones if heard else (), duration_s)
-        finisher = _Finisher(conditions, sequence, num_frames(duration_s, fps), fps, head_scale)
+        finisher = _Finisher(conditions, heard, duration_s, fps, head_scale)
         return finisher.pieces(windows)
 
 
 class _Finisher:
     """From sampled windows at 25 fps to finished pieces at the frame rate that was asked for."""
 
-    def __init__(self, conditions: Conditions, sequence: Sequence[Gesture], total: int, fps: Fraction, head_scale: float) -> None:
-        self.conditions, self.sequence, self.total, self.fps, self.head_scale = conditions, sequence, total, fps, head_scale
+    def __init__(
+        self, conditions: Conditions, heard: SpeechAnalysis | None, duration_s: float, fps: Fraction, head_scale: float
+    ) -> None:
+        self.conditions, self.heard, self.fps, self.head_scale = conditions, heard, fps, head_scale
+        self.sequence, self.total = gestures(heard.phones if heard else (), duration_s), num_frames(duration_s, fps)
         self.model_times_s = (np.arange(len(conditions), dtype=np.float64) + 0.5) / float(MODEL_FPS)
 
     def pieces(self, windows: Iterator[NDArray[np.float32]]) -> Iterator[FacialActionTrack]:
@@ -242,6 +245,10 @@ class _Finisher:
         rotation, translation = self._pose(state[:, NUM_WEIGHTS:], actions[:, NUM_WEIGHTS:] / CARRIAGE_SCALE)
         events = _interpolated(times_s, self.model_times_s, self.conditions.events)
         weights = _with_eyes(np.clip(state[:, :NUM_WEIGHTS], 0.0, 1.0), events, rotation)
+        if self.heard is not None:
+            # In pauses the jaw belongs to breath and emotion.
+            speaking = np.interp(times_s, self.model_times_s, self.conditions.activity)[:, None]
+            weights += speaking * (follow_sound(weights, self.heard, times_s) - weights)
         frame_s = 1.0 / float(self.fps)
         near = [g for g in self.sequence if g.end_s > times_s[0] - frame_s and g.start_s < times_s[-1] + frame_s]
         jaw_at_rest = actions[:, JAW] + JAW_ALLOWANCE
