@@ -67,17 +67,21 @@ def test_each_stage_can_be_given(talking_head, small_portrait, short_speech, tmp
     assert sum(1 for _ in replayed.frames) == len(first.track)
 
 
-def test_an_edited_action_unit_shows_and_nothing_else_moves(talking_head, small_portrait, short_speech):
-    first = talking_head(small_portrait, short_speech, "surprise", seed=2, output_type="track")
+@pytest.mark.parametrize("motion", ["procedural", "diffusion"])
+def test_an_edited_action_unit_shows(talking_head, small_portrait, short_speech, motion):
+    settings = TalkSettings(motion=motion)
+    first = talking_head(small_portrait, short_speech, "surprise", seed=2, output_type="track", settings=settings)
     segment = first.plan.segments[0]
     index = next(i for i, action in enumerate(segment.actions) if action.action_unit == 1)
     edited = segment.actions[index].model_copy(update={"level": segment.actions[index].level * 0.4})
     actions = (*segment.actions[:index], edited, *segment.actions[index + 1 :])
     plan = first.plan.model_copy(update={"segments": (segment.model_copy(update={"actions": actions}), *first.plan.segments[1:])})
-    second = talking_head(small_portrait, short_speech, plan=plan, seed=2, output_type="track")
+    second = talking_head(small_portrait, short_speech, plan=plan, seed=2, output_type="track", settings=settings)
     changed = np.abs(first.track.weights - second.track.weights).max(axis=0)
     assert changed[ARKIT_NAMES.index("browInnerUp")] > 0.05
-    assert {ARKIT_NAMES[i] for i in np.flatnonzero(changed > 1e-4)} == {"browInnerUp"}
+    assert changed.argmax() == ARKIT_NAMES.index("browInnerUp")
+    if motion == "procedural":  # what is learnt moves a little with its neighbours
+        assert {ARKIT_NAMES[i] for i in np.flatnonzero(changed > 1e-4)} == {"browInnerUp"}
     assert np.array_equal(first.track.head_rotation, second.track.head_rotation)
 
 

@@ -208,7 +208,7 @@ class EmotionPlan(Contract):
     """The whole thought. ``steps`` comes first so that reasoning precedes numbers wherever a plan is generated."""
 
     version: Literal["1"] = PLAN_VERSION
-    steps: Annotated[tuple[PlanStep, ...], Field(min_length=1, max_length=500)]
+    steps: Annotated[tuple[PlanStep, ...], Field(min_length=1, max_length=600)]
     factors: Annotated[tuple[Annotated[str, Field(max_length=200)], ...], Field(max_length=5)] = ()
     segments: Annotated[tuple[EmotionSegment, ...], Field(min_length=1, max_length=200)]
     planner: Annotated[str, Field(max_length=64)] = "rules"
