@@ -36,13 +36,13 @@ def test_ablations_spend_as_much_guidance() -> None:
         return sum(guidance_weights(schedule, step, 41).muscles for step in range(41))
 
     assert spent("constant") == pytest.approx(spent("progressive"))
-    schedule = GuidanceSchedule(order="reversed")
+    schedule = GuidanceSchedule(muscles=1.0, order="reversed")
     assert guidance_weights(schedule, 0, 10).muscles == 1.0
     assert guidance_weights(schedule, 9, 10).muscles == 0.0
 
 
 def test_a_single_step_uses_all_conditions() -> None:
-    assert guidance_weights(GuidanceSchedule(), 0, 1) == GuidanceWeights(1.0, 1.0, 1.0)
+    assert guidance_weights(GuidanceSchedule(muscles=1.0), 0, 1) == GuidanceWeights(1.0, 1.0, 1.0)
 
 
 def test_unit_weights_give_the_fully_conditioned_prediction() -> None:
