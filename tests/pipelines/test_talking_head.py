@@ -82,7 +82,7 @@ def test_an_edited_action_unit_shows(talking_head, small_portrait, short_speech,
     assert changed.argmax() == ARKIT_NAMES.index("browInnerUp")
     if motion == "procedural":  # what is learnt moves a little with its neighbours
         assert {ARKIT_NAMES[i] for i in np.flatnonzero(changed > 1e-4)} == {"browInnerUp"}
-    assert np.array_equal(first.track.head_rotation, second.track.head_rotation)
+        assert np.array_equal(first.track.head_rotation, second.track.head_rotation)
 
 
 def test_silence_is_alive_with_a_closed_mouth(talking_head, small_portrait):
