@@ -52,7 +52,7 @@ def evaluate(data: Path | None, *, quick: bool) -> list[Figure]:
         quick: Fewer and shorter items, the same names.
     """
     learnt = DiffusionMotion.from_pretrained()
-    subjects = (Subject("diffusion", learnt.generate), Subject("procedural", ProceduralMotion().generate))
+    subjects = (Subject("procedural", ProceduralMotion().generate), Subject("diffusion", learnt.generate))
     recordings = read_recordings(data, 1 if quick else 9)
     spoken = recordings[0].aligned
     figures = lip_figures(subjects, recordings)
