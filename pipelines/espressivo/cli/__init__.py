@@ -15,6 +15,7 @@ from espressivo.cli.plan import plan
 from espressivo.cli.scene import scene
 from espressivo.cli.sign import sign
 from espressivo.cli.talk import talk
+from espressivo.cli.train import app as train
 from espressivo.cli.verify import verify
 from espressivo.console import exit_status, print_error
 from espressivo.errors import Cancelled, EspressivoError
@@ -76,6 +77,15 @@ app.command(epilog=_examples("verify scene.mp4", "verify music.mid --json"))(ver
 
 app.command(epilog=_examples("sign talk.mp4 --certificate chain.pem --key key.pem -o signed.mp4"))(sign)
 app.add_typer(batch, name="batch")
+app.add_typer(
+    train,
+    name="train",
+    epilog=_examples(
+        "train prepare MEAD --layout mead -o mead.safetensors",
+        "train motion train --data teacher.safetensors mead.safetensors --run RUN --minutes 60",
+        "train music export --work WORK -o checkpoints/mine",
+    ),
+)
 
 
 def main() -> None:

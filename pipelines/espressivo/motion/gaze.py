@@ -12,7 +12,7 @@ from espressivo.face.curves import coloured_noise, minimum_jerk, transition
 from espressivo.face.track import EYE_PITCH_RANGE_RAD, EYE_YAW_RANGE_RAD
 from espressivo.motion.timeline import Timeline, settings_of
 
-__all__ = ["Gaze", "draw_gaze", "eye_weights"]
+__all__ = ["Gaze", "draw_gaze", "eye_weights", "line_of_sight"]
 
 FloatArray = NDArray[np.float64]
 
@@ -169,3 +169,11 @@ def eye_weights(direction: FloatArray, head: FloatArray) -> FloatArray:
         result[:, ARKIT_INDEX[f"eyeBlink{side}"]] = settings["lid_follows_down"] * down
         result[:, ARKIT_INDEX[f"eyeWide{side}"]] = settings["lid_follows_up"] * up * minimum_jerk(up / 0.3)
     return result
+
+
+def line_of_sight(weights: NDArray[np.float32], head: NDArray[np.float32]) -> FloatArray:
+    """``(T, 2)`` the direction that :func:`eye_weights` would look in, read off ``(T, 52)`` weights; both eyes count alike."""
+    look = {name: weights[:, ARKIT_INDEX[name]].astype(np.float64) for name in ARKIT_NAMES if name.startswith("eyeLook")}
+    pitch = look["eyeLookUpLeft"] + look["eyeLookUpRight"] - look["eyeLookDownLeft"] - look["eyeLookDownRight"]
+    yaw = look["eyeLookOutLeft"] + look["eyeLookInRight"] - look["eyeLookInLeft"] - look["eyeLookOutRight"]
+    return head + 0.5 * np.column_stack([EYE_PITCH_RANGE_RAD * pitch, EYE_YAW_RANGE_RAD * yaw])

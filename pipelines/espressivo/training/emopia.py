@@ -11,6 +11,7 @@ to its nearest clip.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -63,16 +64,18 @@ def value_matrix(tables: list[NoteTable]) -> NDArray[np.float64]:
     return np.array([list(measure(table).values()) for table in tables])
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Write the statistics."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m espressivo.training.emopia", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, required=True, help="folder with EMOPIA's midis")
     parser.add_argument("-o", "--output", type=Path, required=True)
-    arguments = parser.parse_args()
-    clips = read_clips(arguments.data)
+    options = parser.parse_args(arguments)
+    clips = read_clips(options.data)
     values = value_matrix([clip.table for clip in clips])
     labels = np.array([clip.quadrant for clip in clips])
-    arguments.output.write_text(_as_yaml(_statistics(values, labels)), encoding="utf-8")
+    options.output.write_text(_as_yaml(_statistics(values, labels)), encoding="utf-8")
     show = partial(print, flush=True)
     for name, accuracy in clustering_accuracy(values, labels, [clip.song for clip in clips]).items():
         show(f"{name}: {accuracy:.3f} of the clips of unheard songs")

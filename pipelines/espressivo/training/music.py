@@ -14,6 +14,7 @@ import argparse
 import hashlib
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -161,9 +162,11 @@ def export(arguments: argparse.Namespace) -> None:
     (arguments.output / "SHA256SUMS").write_text("".join(sums), encoding="utf-8")
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Entry of the command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m espressivo.training.music", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(required=True)
     trainer = commands.add_parser("train", help="train or go on training")
     trainer.add_argument("--work", type=Path, required=True)
@@ -182,8 +185,8 @@ def main() -> None:
     exporter.add_argument("--work", type=Path, required=True)
     exporter.add_argument("-o", "--output", type=Path, required=True)
     exporter.set_defaults(action=export)
-    arguments = parser.parse_args()
-    arguments.action(arguments)
+    options = parser.parse_args(arguments)
+    options.action(options)
 
 
 if __name__ == "__main__":

@@ -184,19 +184,23 @@ def _grid_chord(position: int, name: str, tonic: int) -> GridChord:
     return GridChord(position, (_pitch_class(root.partition("/")[0]) - tonic) % 12, quality)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Entry of the command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m espressivo.training.music_corpus",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--data", type=Path, required=True, help="folder of POP909 with midis/ and annot/")
     parser.add_argument("-o", "--output", dest="work", type=Path, required=True)
     parser.add_argument("--num-songs", type=int, default=10_000, help="only so many, to try things out")
-    arguments = parser.parse_args()
-    names = sorted(path.stem for path in (arguments.data / "midis").glob("*.mid"))[: arguments.num_songs]
-    songs = [song for name in names if (song := read_song(arguments.data, name)).bars]
-    arguments.work.mkdir(parents=True, exist_ok=True)
+    options = parser.parse_args(arguments)
+    names = sorted(path.stem for path in (options.data / "midis").glob("*.mid"))[: options.num_songs]
+    songs = [song for name in names if (song := read_song(options.data, name)).bars]
+    options.work.mkdir(parents=True, exist_ok=True)
     for split in ("train", "held_out"):
         chosen = [song for index, song in enumerate(songs) if (index % HELD_OUT_EVERY == 0) == (split == "held_out")]
-        save_file(_columns(chosen), arguments.work / f"{split}.safetensors")
+        save_file(_columns(chosen), options.work / f"{split}.safetensors")
 
 
 def _columns(songs: Sequence[Song]) -> dict[str, NDArray[np.generic]]:

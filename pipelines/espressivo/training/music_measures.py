@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -50,15 +51,19 @@ def _in_octaves(values: Floats) -> Floats:
     return np.concatenate([values[:: round(1.0 / share)] + shift * pitched for shift, share in OCTAVE_SHARES.items()])
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Add ``levels`` to both splits and write ``corpus.json``."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m espressivo.training.music_measures",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--work", type=Path, required=True, help="folder written by music_corpus")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes")
-    arguments = parser.parse_args()
-    splits = {name: load_file(arguments.work / f"{name}.safetensors") for name in ("train", "held_out")}
+    options = parser.parse_args(arguments)
+    splits = {name: load_file(options.work / f"{name}.safetensors") for name in ("train", "held_out")}
     values: dict[str, Floats] = {}
-    with ProcessPoolExecutor(arguments.workers) as pool:
+    with ProcessPoolExecutor(options.workers) as pool:
         for name, columns in splits.items():
             values[name] = np.concatenate(list(pool.map(song_values, _songs(columns), chunksize=4)))
     known = values["train"][~np.isnan(values["train"]).any(axis=1)]
@@ -66,14 +71,14 @@ def main() -> None:
     for name, columns in splits.items():
         places = np.stack([np.searchsorted(row[1:], column) for row, column in zip(table, values[name].T, strict=True)], axis=1)
         places[np.isnan(values[name]).any(axis=1)] = UNKNOWN
-        save_file({**columns, "levels": places.astype(np.uint8)}, arguments.work / f"{name}.safetensors")
+        save_file({**columns, "levels": places.astype(np.uint8)}, options.work / f"{name}.safetensors")
     facts = {
         "attributes": list(CONDITION_NAMES),
         "num_buckets": NUM_BUCKETS,
         "borders": Quantiles.of(CONDITION_NAMES, _in_octaves(known)).borders.tolist(),
         "table": table.tolist(),
     }
-    (arguments.work / "corpus.json").write_text(json.dumps(facts) + "\n", encoding="utf-8")
+    (options.work / "corpus.json").write_text(json.dumps(facts) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -363,7 +363,11 @@ def write(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m espressivo.training.text_emotion",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--data", type=Path, required=True, help="folder with goemotions/ and emobank/")
     parser.add_argument("--valence", type=Path, required=True, help="vader_lexicon.txt")
     parser.add_argument("-o", "--output", type=Path, required=True, help="checkpoint folder")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from espressivo.resources import load_config
 from espressivo.training.motion.dataset import ClipSet
+from espressivo.training.motion.layouts import LAYOUTS
 from espressivo.training.motion.train import TrainingSettings, export, train
 from espressivo.training.runs import Run
 
@@ -27,6 +29,11 @@ def _parser() -> argparse.ArgumentParser:
     templates = commands.add_parser("templates", help="read the head motion of LivePortrait's templates")
     templates.add_argument("--liveportrait", type=Path, required=True, help="folder with the templates as npz")
     templates.add_argument("-o", "--output", type=Path, required=True, help="safetensors file")
+    terms = "weights trained on such sets are bound by the terms of the sets (MEAD, HDTF, RAVDESS and CREMA-D restrict their use)"
+    clips = commands.add_parser("clips", help="track and hear the clips of a set of filmed speakers", epilog=terms)
+    clips.add_argument("--folder", type=Path, required=True, help="folder of the set, or a part of it")
+    clips.add_argument("--layout", choices=tuple(LAYOUTS), required=True, help="how its files are named")
+    clips.add_argument("-o", "--output", type=Path, required=True, help="safetensors file")
     training = commands.add_parser("train", help="train, or continue a run")
     kinds = "files of prepare; give it again for those of capture, and of templates"
     training.add_argument("--data", type=Path, nargs="+", action="append", required=True, help=kinds)
@@ -43,9 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command."""
-    options = _parser().parse_args()
+    options = _parser().parse_args(arguments)
     config = load_config("train/motion.yaml")
     if options.command == "train":
         torch.set_num_threads(options.threads)
@@ -64,6 +71,7 @@ def main() -> None:
 def _make_data(options: argparse.Namespace) -> None:
     # Imported here: reading media needs codecs that a machine which only trains does not have.
     from espressivo.training.motion.capture import prepare_facegood, prepare_templates
+    from espressivo.training.motion.clips import prepare_folder
     from espressivo.training.motion.teacher import prepare_clips
     from espressivo.training.phone_network.corpus import read_corpus
     from espressivo.training.phone_network.dataset import is_held_out
@@ -74,6 +82,8 @@ def _make_data(options: argparse.Namespace) -> None:
         prepare_clips(items, options.clips, options.seed, options.output)
     elif options.command == "capture":
         prepare_facegood(options.facegood, options.output)
+    elif options.command == "clips":
+        prepare_folder(options.folder, options.layout, options.output)
     else:
         prepare_templates(options.liveportrait, options.output)
 

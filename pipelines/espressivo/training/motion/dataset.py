@@ -19,7 +19,7 @@ from torch import Tensor
 
 from espressivo.motion.state import Conditions
 
-__all__ = ["Batch", "Clip", "ClipSet", "write_clips"]
+__all__ = ["Batch", "Clip", "ClipSet", "join_clips", "write_clips"]
 
 LEAST_SCALE = 0.02
 # Finest differences that are kept: weights and radians, shares, mel bands in units of their scale.
@@ -92,6 +92,14 @@ def write_clips(clips: Iterable[Clip], output: Path) -> None:
     starts = np.cumsum([0, *lengths]).astype(np.int64)
     tensors = {name: np.concatenate(values) for name, values in parts.items()}
     save_file({**tensors, **{name: np.stack(values) for name, values in per_clip.items()}, "starts": starts}, output)
+
+
+def join_clips(files: Sequence[Path], output: Path) -> None:
+    """Write the clips of several files into one, in their order."""
+    read = [load_file(path) for path in files]
+    starts = np.cumsum([0, *np.concatenate([np.diff(file["starts"]) for file in read])]).astype(np.int64)
+    tensors = {name: np.concatenate([file[name] for file in read]) for name in (*STEPS, *PER_CLIP)}
+    save_file({**tensors, "starts": starts}, output)
 
 
 def _read_clips(path: Path) -> dict[str, NDArray[np.integer]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -105,9 +106,9 @@ def _measure(options: argparse.Namespace) -> None:
             print(json.dumps({"corpus": folder.name, "items": len(items), "worse": worse, **results}))  # noqa: T201
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command."""
-    options = _parser().parse_args()
+    options = _parser().parse_args(arguments)
     commands = {"synthesise": _synthesise, "prepare": _prepare, "train": _train, "export": _export, "measure": _measure}
     commands[options.command](options)
 
