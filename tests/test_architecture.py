@@ -96,6 +96,13 @@ def test_the_emotional_side_needs_no_torch() -> None:
     assert not {"torch", "scipy", "cv2", "mediapipe"} & loaded
 
 
+def test_speech_with_its_words_needs_no_torch() -> None:
+    example = "from espressivo.resources import example_path as path"
+    heard = "analyse_speech(load_audio(path('speech.wav')), transcript=path('speech.txt').read_text())"
+    code = f"from espressivo.speech.analysis import analyse_speech; from espressivo.media.audio import load_audio; {example}"
+    assert "torch" not in loaded_after(f"import espressivo.talking_head; {code}; assert {heard}.method == 'alignment'")
+
+
 FORBIDDEN_CALLS = {"eval", "exec", "pickle", "os.system", "torch.load", "yaml.load", "yaml.unsafe_load", "shelve", "marshal"}
 
 

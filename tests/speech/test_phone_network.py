@@ -8,8 +8,8 @@ import torch
 
 from espressivo.speech import phone_network
 from espressivo.speech.features import NUM_MELS, extract_features
-from espressivo.speech.phone_layers import LIP_CURVES
 from espressivo.speech.phone_network import PhoneNetwork, decode_phones, recognise_phones
+from espressivo.speech.phones import LIP_CURVES
 
 CLASSES = ("sil", "PP", "aa", "SS")
 LABELS = (("SIL", "SIL"), ("P", "B"), ("AA", "AA"), ("S", "Z"))

@@ -11,7 +11,7 @@ from espressivo.face.arkit import ARKIT_INDEX
 from espressivo.motion.visemes import CONFIG
 from espressivo.resources import load_config
 from espressivo.speech.analysis import SpeechAnalysis
-from espressivo.speech.phone_layers import LIP_CURVES
+from espressivo.speech.phones import LIP_CURVES
 
 __all__ = ["follow_sound"]
 

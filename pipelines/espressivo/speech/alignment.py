@@ -15,8 +15,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from espressivo.speech.ear import Ear
 from espressivo.speech.features import HOP, HOP_S, SAMPLE_RATE_HZ, SpeechFeatures
-from espressivo.speech.phone_network import PhoneRecognition
 from espressivo.speech.phones import SILENCE, Phone, Word, is_vowel
 from espressivo.speech.recogniser import RecognisedUnit, Recogniser
 from espressivo.speech.text import sound_out, words_of
@@ -88,9 +88,7 @@ def _split(features: SpeechFeatures, first: int, last: int) -> list[Utterance]:
     return [*pieces, Utterance(first, last)]
 
 
-def transcribe_freely(
-    samples: FloatArray, features: SpeechFeatures, recogniser: Recogniser, by_ear: PhoneRecognition
-) -> Transcription:
+def transcribe_freely(samples: FloatArray, features: SpeechFeatures, recogniser: Recogniser, ear: Ear) -> Transcription:
     """Phones without a text: those of the words that a dictation hears where two ears agree on it, else those heard by ear.
 
     A dictation of English knows which words exist and closes the lips where they close more often than phones by ear do, but
@@ -103,7 +101,7 @@ def transcribe_freely(
         samples: ``(N,)`` at 16 kHz.
         features: Of the same recording.
         recogniser: The acoustic model of English.
-        by_ear: What the phone network heard in the recording.
+        ear: The phone network, listening to the recording.
     """
     parts = utterances(features)
     heard: list[list[RecognisedUnit]] = []
@@ -113,10 +111,10 @@ def transcribe_freely(
             break
     if _sure(heard):
         pairs = zip(parts, heard, strict=True)
-        dictated = _joined([_heard_utterance(*pair, samples, recogniser, by_ear.phones) for pair in pairs])
-        if by_ear.support(dictated.phones) > LEAST_SUPPORT:
+        dictated = _joined([_heard_utterance(*pair, samples, recogniser, ear) for pair in pairs])
+        if ear.heard.support(dictated.phones) > LEAST_SUPPORT:
             return dictated
-    return Transcription(by_ear.phones, ())
+    return Transcription(ear.heard.phones, ())
 
 
 def _seconds(parts: Sequence[Utterance]) -> float:
@@ -135,15 +133,15 @@ def _heard_utterance(
     words: Sequence[RecognisedUnit],
     samples: FloatArray,
     recogniser: Recogniser,
-    by_ear: Sequence[Phone],
+    ear: Ear,
 ) -> Transcription:
     if words:
         return _placed(words, *utterance.sound(samples), recogniser)
-    return Transcription(utterance.of(by_ear), ())
+    return Transcription(utterance.of(ear.heard.phones), ())
 
 
 def transcribe(
-    samples: FloatArray, features: SpeechFeatures, transcript: str, recogniser: Recogniser, by_ear: Sequence[Phone]
+    samples: FloatArray, features: SpeechFeatures, transcript: str, recogniser: Recogniser, ear: Ear
 ) -> Transcription | None:
     """Phones and words of a known text; ``None`` when the text does not fit the recording.
 
@@ -152,7 +150,7 @@ def transcribe(
         features: Of the same recording.
         transcript: What is said, in Latin script.
         recogniser: The acoustic model of English.
-        by_ear: Phones that the phone network heard, for utterances that the text does not fit.
+        ear: The phone network, asked about utterances that the text does not fit.
     """
     text = words_of(transcript)
     for word in sorted(set(text)):
@@ -163,14 +161,14 @@ def transcribe(
         return None
     whole = Utterance(parts[0].first, parts[-1].last)
     if (whole.last - whole.first) * HOP_S <= LONGEST_DIRECT_ALIGNMENT_S:
-        return _align(samples, [(whole, text)], recogniser, by_ear)
-    return _align(samples, _shared_out(samples, parts, text, recogniser), recogniser, by_ear)
+        return _align(samples, [(whole, text)], recogniser, ear)
+    return _align(samples, _shared_out(samples, parts, text, recogniser), recogniser, ear)
 
 
 def _align(
-    samples: FloatArray, parts: Sequence[tuple[Utterance, Sequence[str]]], recogniser: Recogniser, by_ear: Sequence[Phone]
+    samples: FloatArray, parts: Sequence[tuple[Utterance, Sequence[str]]], recogniser: Recogniser, ear: Ear
 ) -> Transcription | None:
-    pieces = [_aligned_utterance(utterance, text, samples, recogniser, by_ear) for utterance, text in parts]
+    pieces = [_aligned_utterance(utterance, text, samples, recogniser, ear) for utterance, text in parts]
     aligned = sum(len(text) for piece, (_, text) in zip(pieces, parts, strict=True) if piece.words)
     if aligned < LEAST_ALIGNED_SHARE * sum(len(text) for _, text in parts):
         return None
@@ -178,11 +176,11 @@ def _align(
 
 
 def _aligned_utterance(
-    utterance: Utterance, text: Sequence[str], samples: FloatArray, recogniser: Recogniser, by_ear: Sequence[Phone]
+    utterance: Utterance, text: Sequence[str], samples: FloatArray, recogniser: Recogniser, ear: Ear
 ) -> Transcription:
     """Phones and words of one utterance; phones alone, heard by ear, when the words do not fit."""
     found = recogniser.aligned_words(utterance.sound(samples)[0], text) if text else []
-    return _heard_utterance(utterance, found, samples, recogniser, by_ear)
+    return _heard_utterance(utterance, found, samples, recogniser, ear)
 
 
 def _placed(found: Sequence[RecognisedUnit], sound: FloatArray, start_s: float, recogniser: Recogniser) -> Transcription:

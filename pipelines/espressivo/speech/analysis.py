@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from espressivo.media.clip import AudioClip
 from espressivo.speech.alignment import Transcription, transcribe, transcribe_freely
+from espressivo.speech.ear import Ear
 from espressivo.speech.features import SAMPLE_RATE_HZ, SpeechFeatures, extract_features
-from espressivo.speech.phone_network import PhoneRecognition, recognise_phones
 from espressivo.speech.phones import Phone, Word
 from espressivo.speech.prosody import Accent, Interval, find_accents, find_pauses, find_phrases, vowel_prominence
 from espressivo.speech.recogniser import Recogniser
@@ -39,7 +39,7 @@ class SpeechAnalysis:
         method: ``"silence"``; ``"alignment"`` with a transcript that fits; without one ``"dictation"`` where English is
             understood, ``"network"`` where it is not.
         lips: ``(T, 3)`` float32, opening of the jaw, spreading and rounding that a captured speaker would show at this sound,
-            in units of ARKit weights, on the frames of ``features``; ``None`` where nobody speaks or nobody listened.
+            in units of ARKit weights, on the frames of ``features``; ``None`` where nobody speaks or a transcript tells more.
     """
 
     features: SpeechFeatures
@@ -65,9 +65,9 @@ def analyse_speech(clip: AudioClip, *, transcript: str | None = None) -> SpeechA
     method: Method = "silence"
     found, lips = Transcription((), ()), None
     if features.speaking.any():
-        by_ear = recognise_phones(features)
-        lips = by_ear.lips
-        method, found = _transcription(clip.mono(SAMPLE_RATE_HZ), features, by_ear, transcript)
+        ear = Ear(features)
+        method, found = _transcription(clip.mono(SAMPLE_RATE_HZ), features, ear, transcript)
+        lips = None if method == "alignment" else ear.heard.lips
     vowels = vowel_prominence(features, found.phones)
     pauses = find_pauses(features)
     return SpeechAnalysis(
@@ -84,13 +84,13 @@ def analyse_speech(clip: AudioClip, *, transcript: str | None = None) -> SpeechA
 
 
 def _transcription(
-    samples: NDArray[np.float32], features: SpeechFeatures, by_ear: PhoneRecognition, transcript: str | None
+    samples: NDArray[np.float32], features: SpeechFeatures, ear: Ear, transcript: str | None
 ) -> tuple[Method, Transcription]:
     recogniser = Recogniser()
-    aligned = transcribe(samples, features, transcript, recogniser, by_ear.phones) if transcript else None
+    aligned = transcribe(samples, features, transcript, recogniser, ear) if transcript else None
     if aligned is not None:
         return "alignment", aligned
-    free = transcribe_freely(samples, features, recogniser, by_ear)
+    free = transcribe_freely(samples, features, recogniser, ear)
     return ("dictation" if free.words else "network"), free
 
 

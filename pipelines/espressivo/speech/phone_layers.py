@@ -1,4 +1,4 @@
-"""The layers of the phone network: what is heard in levelled log-mel frames. Needs torch alone, so that it trains anywhere.
+"""The layers of the phone network: what is heard in levelled log-mel frames. Needs little but torch: it trains anywhere.
 
 Legend: B batch, T frames of 10 ms, M mel bands (80), C channels, P classes, L lip curves (3).
 """
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["LIP_CURVES", "LIP_DILATION", "LIP_KERNEL", "NUM_BANDS", "Heard", "PhoneLayers", "level_of"]
+from espressivo.speech.phones import LIP_CURVES
+
+__all__ = ["LIP_DILATION", "LIP_KERNEL", "NUM_BANDS", "Heard", "PhoneLayers", "level_of"]
 
 NUM_BANDS = 80
-# Opening of the jaw, spreading (mean of smile and stretch), rounding (the largest of funnel, pucker, oh and oo).
-LIP_CURVES = ("jaw", "spread", "rounding")
 # A recording is shifted so that the loud end of its frames is at 0; what is 14 nepers (61 dB) quieter is not told apart.
 LOUD_QUANTILE = 0.95
 QUIETEST = -14.0
@@ -42,7 +42,7 @@ class Heard(NamedTuple):
     Attributes:
         classes: ``(B, T, P)`` logits.
         voicing: ``(B, T)`` logits.
-        lips: ``(B, T, L)`` :data:`LIP_CURVES` in units of ARKit weights, not clipped.
+        lips: ``(B, T, L)`` :data:`espressivo.speech.phones.LIP_CURVES` in units of ARKit weights, not clipped.
     """
 
     classes: Tensor

@@ -77,7 +77,7 @@ class PhoneRecognition:
     Attributes:
         posteriors: ``(T, P)`` float32, each row sums to 1.
         voicing: ``(T,)`` float32, probability that the frame is voiced.
-        lips: ``(T, 3)`` float32, :data:`espressivo.speech.phone_layers.LIP_CURVES` in units of ARKit weights, 0-1.
+        lips: ``(T, 3)`` float32, :data:`espressivo.speech.phones.LIP_CURVES` in units of ARKit weights, 0-1.
         phones: In order of time, without silences.
     """
 

@@ -8,6 +8,7 @@ from typing import Literal
 __all__ = [
     "ARPABET_VOWELS",
     "BILABIALS",
+    "LIP_CURVES",
     "PHRASE_PAUSE_S",
     "SIBILANTS",
     "SILENCE",
@@ -20,6 +21,8 @@ __all__ = [
 Stress = Literal[0, 1, 2]
 
 SILENCE = "SIL"
+# Opening of the jaw, spreading (mean of smile and stretch), rounding (the largest of funnel, pucker, oh and oo).
+LIP_CURVES = ("jaw", "spread", "rounding")
 PHRASE_PAUSE_S = 0.2
 BILABIALS = frozenset({"P", "B", "M"})
 SIBILANTS = frozenset({"S", "Z", "SH", "ZH", "CH", "JH"})

@@ -13,8 +13,9 @@ from safetensors.torch import load_file
 from espressivo.media.clip import AudioClip
 from espressivo.pretrained import save_network
 from espressivo.speech.features import HOP_S, SAMPLE_RATE_HZ, extract_features
-from espressivo.speech.phone_layers import LIP_CURVES, LIP_DILATION, LIP_KERNEL, PhoneLayers, level_of
+from espressivo.speech.phone_layers import LIP_DILATION, LIP_KERNEL, PhoneLayers, level_of
 from espressivo.speech.phone_network import PhoneNetwork
+from espressivo.speech.phones import LIP_CURVES
 from espressivo.training.motion.capture import TRAINING_TAKES, lip_curves
 from espressivo.training.phone_network.train import read_task
 

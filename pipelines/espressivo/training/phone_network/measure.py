@@ -13,9 +13,10 @@ from espressivo.media.clip import AudioClip
 from espressivo.resources import load_config
 from espressivo.seeds import numpy_generator
 from espressivo.speech.alignment import transcribe_freely, utterances
+from espressivo.speech.ear import Ear
 from espressivo.speech.features import HOP_S, SAMPLE_RATE_HZ, SpeechFeatures, extract_features
 from espressivo.speech.phone_classes import UNKNOWN, class_names, frame_classes
-from espressivo.speech.phone_network import PhoneNetwork, PhoneRecognition, recognise_phones
+from espressivo.speech.phone_network import PhoneNetwork
 from espressivo.speech.phones import SILENCE, Phone
 from espressivo.speech.recogniser import Recogniser
 from espressivo.training.phone_network.augment import augment
@@ -92,12 +93,9 @@ def compare(items: Sequence[CorpusItem], network: PhoneNetwork, *, worse: bool, 
     """
     recogniser = Recogniser()
 
-    def by_ear(features: SpeechFeatures) -> PhoneRecognition:
-        return recognise_phones(features, network)
-
     finders: dict[str, Finder] = {
-        "network": lambda _, features: by_ear(features).phones,
-        "product": lambda samples, features: transcribe_freely(samples, features, recogniser, by_ear(features)).phones,
+        "network": lambda _, features: Ear(features, network).heard.phones,
+        "product": lambda samples, features: transcribe_freely(samples, features, recogniser, Ear(features, network)).phones,
         "phone_loop": lambda samples, features: _phone_loop(samples, features, recogniser),
     }
     collected: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in finders}
