@@ -6,8 +6,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from espressivo.face.arkit import ARKIT_INDEX, ARKIT_NAMES
+from espressivo.motion.combine import attenuated
 from espressivo.motion.guidance import GuidanceSchedule, GuidanceWeights, combine_predictions, guidance_weights, local_mask, ramp
-from espressivo.motion.state import REGIONS, STATE_DIM, region_masks
+from espressivo.motion.state import STATE_DIM, region_masks
 
 
 @given(st.floats(0, 1), st.floats(0, 0.9), st.floats(0.01, 0.5))
@@ -48,22 +50,24 @@ def test_a_single_step_uses_all_conditions() -> None:
 def test_unit_weights_give_the_fully_conditioned_prediction() -> None:
     rng = torch.Generator().manual_seed(0)
     predictions = [torch.randn(2, 5, STATE_DIM, generator=rng) for _ in range(4)]
-    mask = local_mask(torch.zeros(2, 5))
+    mask = local_mask(np.zeros(5))
     guided = combine_predictions(*predictions, GuidanceWeights(1.0, 1.0, 1.0), mask)
     torch.testing.assert_close(guided, predictions[3])
     alone = combine_predictions(*predictions, GuidanceWeights(0.0, 0.0, 0.0), mask)
     torch.testing.assert_close(alone, predictions[0])
 
 
-def test_muscles_leave_the_mouth_to_speech() -> None:
-    mask = local_mask(torch.ones(1, 3))
-    mouth = torch.from_numpy(region_masks()[REGIONS.index("mouth_jaw")].copy())
-    assert mask[..., mouth].abs().max() == 0.0
-    assert mask[..., ~mouth].min() == 1.0
+def test_muscles_give_way_to_speech_as_the_procedural_backend_does() -> None:
+    activity = np.array([0.0, 0.5, 1.0])
+    mask = local_mask(activity)
+    weights = np.full((3, len(ARKIT_NAMES)), 0.8)
+    np.testing.assert_allclose(0.8 * mask[:, : len(ARKIT_NAMES)], attenuated(weights, activity), rtol=1e-6)
+    assert mask[:, len(ARKIT_NAMES) :].min() == 1.0
+    assert mask[2, ARKIT_INDEX["mouthClose"]] == 0.0
+    assert 0.0 < mask[2, ARKIT_INDEX["mouthSmileLeft"]] < 1.0
     predictions = [torch.full((1, 3, STATE_DIM), float(value)) for value in range(4)]
     guided = combine_predictions(*predictions, GuidanceWeights(1.0, 1.0, 1.0), mask)
-    assert torch.all(guided[..., mouth] == 2.0)
-    assert torch.all(guided[..., ~mouth] == 3.0)
+    torch.testing.assert_close(guided[0], 2.0 + mask)
 
 
 def test_every_number_belongs_to_one_region() -> None:

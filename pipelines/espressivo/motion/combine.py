@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from espressivo.face.arkit import ARKIT_INDEX, ARKIT_NAMES, expand_sides
 from espressivo.motion.timeline import settings_of
 
-__all__ = ["attenuated", "combined", "lids_settled", "speech_shares"]
+__all__ = ["attenuated", "combined", "lids_settled", "shares_left", "speech_shares"]
 
 FloatArray = NDArray[np.float64]
 
@@ -25,9 +25,14 @@ def speech_shares() -> FloatArray:
     return shares
 
 
+def shares_left(activity: FloatArray) -> FloatArray:
+    """``(T, 52)`` share of each emotional weight that stays while speech activity is ``(T,)``: ``1 - a s``."""
+    return np.asarray(1.0 - activity[:, None] * speech_shares())
+
+
 def attenuated(expression: FloatArray, activity: FloatArray) -> FloatArray:
-    """Emotional weights ``(T, 52)`` while speech activity is ``(T,)``: ``w (1 - a s)``."""
-    return np.asarray(expression * (1.0 - activity[:, None] * speech_shares()))
+    """Emotional weights ``(T, 52)`` as far as speech of activity ``(T,)`` leaves them."""
+    return expression * shares_left(activity)
 
 
 def combined(*layers: FloatArray) -> FloatArray:

@@ -5,10 +5,10 @@ paper does not print one. Over K steps, ``u = k / (K - 1)``:
 
     r(u)  = 0 before tau, a raised cosine over the width w, 1 after
     g_glo = G (1 - r) + G_min r          g_loc = L r
-    v     = v_0 + a (v_A - v_0) + g_glo (v_AE - v_A) + sum over regions R of m_R g_loc (v_AEU - v_AE)
+    v     = v_0 + a (v_A - v_0) + g_glo (v_AE - v_A) + m g_loc (v_AEU - v_AE)
 
-``v`` is whatever the denoiser predicts; the rule is linear, so it does not matter what that is. The regions are those of
-:data:`espressivo.motion.state.REGIONS`; the mouth's mask shrinks with speech activity.
+``v`` is whatever the denoiser predicts; the rule is linear, so it does not matter what that is. The mask ``m`` gives way to
+speech shape by shape, as the procedural backend does (:func:`espressivo.motion.combine.shares_left`).
 """
 
 from __future__ import annotations
@@ -17,10 +17,14 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from espressivo.motion.state import REGIONS, region_masks
+from espressivo.face.arkit import ARKIT_NAMES
+from espressivo.motion.combine import shares_left
+from espressivo.motion.state import STATE_DIM
 
 __all__ = ["GuidanceSchedule", "GuidanceWeights", "combine_predictions", "guidance_weights", "local_mask", "ramp"]
 
@@ -82,17 +86,18 @@ def guidance_weights(schedule: GuidanceSchedule, step: int, num_steps: int) -> G
     return GuidanceWeights(schedule.speech, emotion, schedule.muscles * local)
 
 
-def local_mask(activity: Tensor) -> Tensor:
-    """``m_R`` summed over the regions, which do not overlap: 1 everywhere, less for the mouth while somebody speaks.
+def local_mask(activity: NDArray[np.floating]) -> Tensor:
+    """``m``: 1 everywhere, less for the shapes that speech needs while somebody speaks.
 
     Args:
-        activity: ``(B, T)`` speech activity, 0-1.
+        activity: ``(T,)`` speech activity, 0-1.
 
     Returns:
-        ``(B, T, D)``.
+        ``(T, D)`` float32.
     """
-    mouth = torch.from_numpy(region_masks()[REGIONS.index("mouth_jaw")].copy()).to(activity)  # (D,)
-    return 1.0 - activity[..., None] * mouth
+    mask = np.ones((len(activity), STATE_DIM), np.float32)
+    mask[:, : len(ARKIT_NAMES)] = shares_left(activity.astype(np.float64))
+    return torch.from_numpy(mask)
 
 
 def combine_predictions(
@@ -106,7 +111,7 @@ def combine_predictions(
         emotion: With speech and emotion, ``v_AE``.
         muscles: With speech, emotion and muscles, ``v_AEU``.
         weights: Of this step.
-        mask: ``(B, T, D)`` of :func:`local_mask`.
+        mask: ``(T, D)`` of :func:`local_mask`.
     """
     guided = nothing + weights.speech * (speech - nothing) + weights.emotion * (emotion - speech)
     return guided + weights.muscles * mask * (muscles - emotion)

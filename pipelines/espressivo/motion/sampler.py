@@ -55,7 +55,7 @@ def _denoise(
     kept = torch.zeros(1, denoiser.window)
     if given is not None:
         kept[:, : len(given)] = 1.0
-    mask = local_mask(conditions["activity"][None])
+    mask = local_mask(conditions["activity"].numpy())
     for index, timestep in enumerate(scheduler.timesteps):
         if given is not None:
             sample[:, : len(given)] = given
