@@ -8,15 +8,18 @@ import shutil
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from html import escape
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
 import gradio as gr
 from PIL import Image
 
-from espressivo.composition import MusicOptions, MusicPipelineOutput
+from espressivo.composition import MusicOptions, MusicPipeline, MusicPipelineOutput
 from espressivo.emotion.plan import EmotionPlan
 from espressivo.music.asked import AttributeRow
+from espressivo.music.infilling import bars_duration_s
+from espressivo.music.midi import load_score
 from espressivo.music.pictures import MARGIN, RIGHT_MARGIN, piano_roll
 from espressivo.music.score import Score
 from espressivo.music.settings import MusicSettings
@@ -29,10 +32,11 @@ from espressivo_demo.running import run_watched
 from espressivo_demo.snippets import GivenUse, Recipe
 from espressivo_demo.studio import Studio
 
-__all__ = ["Composed", "achieved_html", "compose", "piece_html", "roll_html"]
+__all__ = ["Composed", "Given", "achieved_html", "can_engrave", "compose", "piece_html", "roll_html"]
 
 ROLL_WIDTH: Final = 1000
 ROLL_HEIGHT: Final = 520
+NOTATION: Final = ("partitura", "verovio", "resvg_py")
 COMPARED: Final = {
     "tempo_bpm": "Tempo, beats a minute",
     "mode": "Mode",
@@ -44,6 +48,21 @@ COMPARED: Final = {
     "dissonance": "Dissonance",
     "irregularity": "Restlessness",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A visitor's own piece.
+
+    Attributes:
+        use: Go on from it, put it into the plan's emotion, or write some of its bars anew.
+        midi: Its file.
+        bars: First and last bar to fill, counted from 1.
+    """
+
+    use: GivenUse
+    midi: Path
+    bars: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,47 +85,61 @@ def compose(
     folder: Path,
     progress: gr.Progress,
     *,
-    given: tuple[GivenUse, Path] | None = None,
+    given: Given | None = None,
 ) -> Generator[Any, None, Composed]:
     """Set a plan to music; its segments are stretched over the length.
 
     Args:
         studio: The pipelines.
         plan: What is felt.
-        duration_s: Length; of a continuation, that of the new part.
+        duration_s: Length; of a continuation, that of the new part. Bars that are filled keep theirs.
         seed: ``None`` draws one.
         settings: Of the music.
         folder: Gets the files.
         progress: Told every stage.
-        given: A MIDI file to go on from, or to put into the plan's emotion.
+        given: A piece to work on.
     """
     used = resolve_seed(seed)
-    plan = stretched(plan, duration_s)
 
     def work(report: ProgressCallback, token: CancelToken) -> Composed:
-        music = studio.music()
         options = MusicOptions(settings=settings, seed=used, progress=report, cancel=token)
-        if given is None:
-            piece = music(plan=plan, duration_s=duration_s, **options)
-        else:
-            shutil.copyfile(given[1], folder / GIVEN)
-            go_on = music.continue_piece if given[0] == "continue" else music.reexpress
-            piece = go_on(folder / GIVEN, plan=plan, duration_s=duration_s, **options)
+        piece = _made(studio.music(), plan, duration_s, given, folder, options)
         midi, wav = folder / "music.mid", folder / "music.wav"
-        piece.save(midi_path=midi, wav_path=wav)
-        gather(folder, plan, portrait=None, speech=None, transcript=None)
+        sheet, written = (folder / "lead-sheet.png", folder / "music.musicxml") if can_engrave() else (None, None)
+        piece.save(midi_path=midi, wav_path=wav, musicxml_path=written, sheet_path=sheet)
+        gather(folder, piece.plan, portrait=None, speech=None, transcript=None)
         recipe = Recipe(
-            "compose", used, duration_s, music=settings.model_dump(mode="json"), given=None if given is None else given[0]
-        )
+            "compose", used, None if given and given.use == "fill" else duration_s, music=settings.model_dump(mode="json"),
+            given=given.use if given else None, bars=given.bars if given else None,
+        )  # fmt: skip
         bundle = pack(folder, recipe)
-        return Composed(wav, midi, [midi, wav, folder / "plan.json", bundle], recipe, piece)
+        notation = [path for path in (written, sheet) if path is not None]
+        return Composed(wav, midi, [midi, wav, *notation, folder / "plan.json", bundle], recipe, piece)
 
     return (yield from run_watched(work, progress))
 
 
+def can_engrave() -> bool:
+    """Whether MusicXML and lead sheets can be written: the extra ``notation`` is there."""
+    return all(find_spec(name) is not None for name in NOTATION)
+
+
+def _made(
+    music: MusicPipeline, plan: EmotionPlan, duration_s: float, given: Given | None, folder: Path, options: MusicOptions
+) -> MusicPipelineOutput:
+    if given is None:
+        return music(plan=stretched(plan, duration_s), duration_s=duration_s, **options)
+    shutil.copyfile(given.midi, folder / GIVEN)
+    score = load_score(folder / GIVEN)
+    if given.bars is not None:
+        return music.fill(score, given.bars, plan=stretched(plan, bars_duration_s(score, *given.bars)), **options)
+    work_on = music.continue_piece if given.use == "continue" else music.reexpress
+    return work_on(score, plan=stretched(plan, duration_s), duration_s=duration_s, **options)
+
+
 def piece_html(made: Composed, player: str) -> str:
-    """The piano roll of a piece; under a continuation there is no curve, because the given part has no plan."""
-    plan = None if made.recipe.given == "continue" else made.piece.plan
+    """The piano roll of a piece; where bars are new there is no curve, because the given part has no plan."""
+    plan = None if made.recipe.given in {"continue", "fill"} else made.piece.plan
     return roll_html(made.piece.score, plan, player)
 
 

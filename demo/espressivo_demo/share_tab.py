@@ -87,6 +87,7 @@ def build_share(words: Words, bench: Bench, talk: TalkTab, music: MusicTab) -> N
             _text(found.talk_seed), found.music_length_s, _text(found.music_seed), found.talk.size or 1024, _rate(found.talk.fps),
             found.talk.label, *(getattr(found.talk, name) for name in GAINS), found.music.composer, found.music.palette or ANY,
             key, found.music.mode or PLANS, found.music.metre or ANY, found.music.tempo_bpm or 0,
+            found.music.chords or "",
             # The plan came with its edits: equal words must not replace it.
             "", *shown_values(found.plan, 0),
         ]  # fmt: skip

@@ -13,7 +13,7 @@ from espressivo.settings import TalkSettings, validated
 __all__ = ["GIVEN", "PLAN", "TRANSCRIPT", "GivenUse", "Recipe", "as_command", "as_python"]
 
 Kind = Literal["talk", "scene", "compose"]
-GivenUse = Literal["continue", "from"]
+GivenUse = Literal["continue", "from", "fill"]
 PLAN: Final = "plan.json"
 TRANSCRIPT: Final = "transcript.txt"
 GIVEN: Final = "given.mid"
@@ -35,6 +35,7 @@ class Recipe:
         speech: File name.
         has_transcript: Whether :data:`TRANSCRIPT` is there.
         given: What is done with :data:`GIVEN`, where a piece was given.
+        bars: First and last bar that are filled, counted from 1.
     """
 
     kind: Kind
@@ -46,6 +47,7 @@ class Recipe:
     speech: str | None = None
     has_transcript: bool = False
     given: GivenUse | None = None
+    bars: tuple[int, int] | None = None
 
 
 def as_command(recipe: Recipe) -> str:
@@ -54,6 +56,7 @@ def as_command(recipe: Recipe) -> str:
     words += _option("portrait", recipe.portrait) + _option("speech", recipe.speech)
     words += _option("transcript", TRANSCRIPT if recipe.has_transcript else None)
     words += _option(recipe.given, GIVEN) if recipe.given else []
+    words += _option("bars", "-".join(map(str, recipe.bars)) if recipe.bars else None)
     words += ["--plan", PLAN, *_option("duration", recipe.duration_s)]
     changed = _changed(TalkSettings, recipe.talk) | _changed(MusicSettings, recipe.music)
     for name, value in changed.items():
@@ -72,6 +75,8 @@ def as_python(recipe: Recipe) -> str:
     imports = [f"from espressivo import {makers[recipe.kind]}"]
     inputs = (recipe.portrait, recipe.speech, GIVEN if recipe.given else None)
     arguments = [f'Path("{name}"),' for name in inputs if name]
+    if recipe.bars:
+        arguments.append(f"bars={recipe.bars!r},")
     arguments.append(f'plan=Path("{PLAN}"),')
     if recipe.has_transcript:
         arguments.append(f'transcript=Path("{TRANSCRIPT}").read_text(encoding="utf-8"),')
@@ -93,7 +98,7 @@ def as_python(recipe: Recipe) -> str:
         arguments.append('files=SceneFiles.in_folder(Path(".")),')
     else:
         result, after = "piece = ", '\npiece.save(midi_path=Path("music.mid"), wav_path=Path("music.wav"))'
-    method = {None: "", "continue": ".continue_piece", "from": ".reexpress"}[recipe.given]
+    method = {None: "", "continue": ".continue_piece", "from": ".reexpress", "fill": ".fill"}[recipe.given]
     call = "".join(f"\n    {argument}" for argument in arguments)
     lines = "\n".join(["from pathlib import Path", "", *sorted(imports)])
     return f"{lines}\n\npipeline = {makers[recipe.kind]}.from_pretrained()\n{result}pipeline{method}({call}\n){after}\n"

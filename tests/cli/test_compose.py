@@ -9,8 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from espressivo.cli import app
-from espressivo.cli.music_options import parse_bars, parse_register
+from espressivo.cli.music_options import parse_register
 from espressivo.errors import EspressivoError, SettingError
+from espressivo.music.infilling import parse_bars
 from espressivo.music.midi import load_score
 
 Compose = Callable[..., Any]

@@ -9,9 +9,13 @@ import pretty_midi
 import pytest
 from PIL import Image
 
+from espressivo_demo.composing import can_engrave
 from espressivo_demo.serving import HEALTH_PATH
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.filterwarnings("default")]
+
+
+PLACES = ("#scene-performance", "#scene-roll")
 
 
 def plan_on_page(page):
@@ -155,6 +159,32 @@ def test_music_from_plan_to_player_and_on_from_a_midi_file(page, tmp_path):
     page.wait_for_function("old => (document.querySelector('#roll img') || {src: old}).src !== old", arg=old)
     page.locator("#music-results .code button").first.click()
     page.wait_for_selector("text=--continue given.mid")
+    old = page.get_attribute("#roll img", "src")
+    page.fill("#bars textarea, #bars input", "9-9")
+    page.click("#fill-bars")
+    page.wait_for_selector("text=setting.bars")
+    page.fill("#bars textarea, #bars input", "2")
+    page.click("#fill-bars")
+    page.wait_for_function("old => (document.querySelector('#roll img') || {src: old}).src !== old", arg=old)
+    if can_engrave():
+        page.wait_for_selector("#music-files >> text=musicxml")
+    page.locator("#music-settings > button").first.click()
+    page.fill("#chords textarea, #chords input", "Am H7x")
+    page.click("#compose")
+    page.wait_for_selector("text=setting.chords")
+    assert page.errors == []
+
+
+def test_a_scene_has_film_curves_and_notes_on_one_clock(page):
+    be_quick(page)
+    tab(page, "Scene")
+    page.click("#film-scene")
+    page.wait_for_selector("#scene-video video")
+    page.wait_for_function("document.querySelector('#scene-video video').currentTime > 0")
+    assert page.locator("#scene-performance svg polyline").count() > 10
+    assert page.locator("#scene-roll img").count() == 1
+    clocks = [float(page.get_attribute(f"{place} [data-player]", "data-seconds")) for place in PLACES]
+    assert clocks[0] == pytest.approx(clocks[1], abs=0.1)
     assert page.errors == []
 
 
@@ -244,7 +274,7 @@ def test_a_keyboard_is_enough(page):
 def test_a_narrow_screen_never_scrolls_sideways(page, width):
     page.set_viewport_size({"width": width, "height": 844})
     page.wait_for_selector("#strip img")
-    for name in ("Talking head", "Music"):
+    for name in ("Talking head", "Music", "Scene", "Compare", "Batch", "Share", "About"):
         tab(page, name)
         page.wait_for_timeout(200)
         assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -5,18 +5,28 @@ import subprocess
 import sys
 import zipfile
 
+import gradio as gr
 import numpy as np
 import pytest
 
 from espressivo import parse_emotion, plan_emotion
 from espressivo.errors import SettingError
+from espressivo.media.image import decode_image, load_image
+from espressivo.music.midi import load_score
+from espressivo.music.musicxml import sounding_notes
+from espressivo.music.pictures import lead_sheet_png
+from espressivo.music.settings import MusicSettings
 from espressivo_demo.batching import manifest_of
 from espressivo_demo.bundle import gather, pack
 from espressivo_demo.comparing import NUM_MOTION_FRAMES, Sheet
+from espressivo_demo.composing import Given, can_engrave, compose
 from espressivo_demo.parts import seed_of
 from espressivo_demo.sharing import PageSettings
 from espressivo_demo.snippets import Recipe, as_command, as_python
 from espressivo_demo.studio import Kept, Studio
+
+# partitura imports what Python has deprecated.
+quiet_notation = pytest.mark.filterwarnings("ignore:module 'sre_:DeprecationWarning")
 
 TALK = {"size": 256, "fps": "25", "consent": "synthetic_person", "head": 1.5, "label": True}
 
@@ -44,10 +54,63 @@ def test_code_names_only_what_is_not_usual():
         Recipe("compose", 1, 30.0, music={"tempo_bpm": 90.0, "metre": "3/4"}),
         Recipe("compose", 1, 30.0, music={}, given="continue"),
         Recipe("compose", 1, 30.0, music={}, given="from"),
+        Recipe("compose", 1, music={"chords": "Am F C G"}, given="fill", bars=(2, 3)),
     ],
 )
 def test_python_is_python(recipe):
     compile(as_python(recipe), "run.py", "exec")
+
+
+def composed(folder, plan, settings, given=None):
+    """Runs the generator behind the button to its end."""
+    steps = compose(Studio(folder, keep_s=100), plan, 4.0, 11, settings, folder, gr.Progress(), given=given)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            return done.value
+
+
+@quiet_notation
+def test_chords_and_bars_reach_the_music(plan, tmp_path):
+    folders = [tmp_path / name for name in ("first", "second")]
+    for folder in folders:
+        folder.mkdir()
+    first = composed(folders[0], plan, MusicSettings(chords="F#m"))
+    assert {str(span.chord) for span in first.piece.score.chords} == {"F#:min"}
+    given = Given("fill", first.midi, (2, 2))
+    second = composed(folders[1], plan, MusicSettings(), given)
+    start, end = load_score(first.midi).bars()[1]
+
+    def outside(path):
+        return [note for note in load_score(path).notes if not start <= note.start_tick < end]
+
+    assert outside(second.midi) == outside(first.midi)
+    assert load_score(second.midi).notes != load_score(first.midi).notes
+    assert "--fill given.mid --bars 2-2" in as_command(second.recipe)
+    made = second.midi.read_bytes()
+    second.midi.unlink()
+    subprocess.run([sys.executable, "run.py"], cwd=folders[1], check=True, capture_output=True)
+    assert second.midi.read_bytes() == made
+    with pytest.raises(SettingError, match="bars 9-9"):
+        composed(folders[1], plan, MusicSettings(), Given("fill", first.midi, (9, 9)))
+
+
+@quiet_notation
+@pytest.mark.skipif(not can_engrave(), reason="needs the extra 'notation'")
+def test_music_comes_as_notation_too(plan, tmp_path):
+    made = composed(tmp_path, plan, MusicSettings())
+    assert {path.name for path in made.files} >= {"music.musicxml", "lead-sheet.png"}
+    assert sounding_notes((tmp_path / "music.musicxml").read_bytes())
+    sheet = load_image(tmp_path / "lead-sheet.png")
+    here = decode_image(lead_sheet_png(made.piece.score, made.piece.plan), "sheet.png")
+    assert np.array_equal(sheet, here), "the thread that works has other fonts"
+
+
+def test_without_the_extra_notation_is_left_out(plan, tmp_path, monkeypatch):
+    monkeypatch.setattr("espressivo_demo.composing.NOTATION", ("a_package_that_is_not_there",))
+    made = composed(tmp_path, plan, MusicSettings())
+    assert {path.name for path in made.files} == {"music.mid", "music.wav", "plan.json", "bundle.zip"}
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from espressivo.cli.music_options import music_settings, parse_bars
+from espressivo.cli.music_options import music_settings
 from espressivo.cli.options import OUTPUT, Asked, JsonOption, QuietOption, SeedOption, asked_emotion_or_none, takes
 from espressivo.cli.report import RunReport
 from espressivo.console import shown_progress
@@ -48,6 +48,8 @@ def given_piece(
     bars: Annotated[str | None, typer.Option("--bars", help="First and last bar: 9-12.", rich_help_panel=GIVEN)] = None,
 ) -> Given | None:
     """At most one piece."""
+    from espressivo.music.infilling import parse_bars
+
     num_given = sum(path is not None for path in (continued, reexpressed, filled))
     if num_given > 1:
         raise SettingError("setting.one_piece", f"give one of --continue, --from and --fill; got {num_given} of them")

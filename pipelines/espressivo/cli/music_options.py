@@ -12,7 +12,7 @@ from espressivo.errors import SettingError
 if TYPE_CHECKING:
     from espressivo.music.settings import MusicSettings
 
-__all__ = ["music_settings", "parse_bars", "parse_register"]
+__all__ = ["music_settings", "parse_register"]
 
 MUSIC = "Music"
 PITCH_CLASSES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -136,16 +136,3 @@ def _slider(text: str) -> tuple[str, float]:
         return next(iter(checked_attributes({name.strip(): float(value)}).items()))
     except ValueError as error:
         raise SettingError("setting.attribute", f"--set {text!r}: write NAME=RANK with a rank 0 to 1") from error
-
-
-def parse_bars(text: str) -> tuple[int, int]:
-    """``"9-12"`` -> (9, 12), ``"9"`` -> (9, 9); counted from 1.
-
-    Raises:
-        SettingError: ``setting.bars``.
-    """
-    match = re.fullmatch(r"\s*(\d{1,6})\s*(?:-\s*(\d{1,6}))?\s*", text)
-    if not match:
-        raise SettingError("setting.bars", f"bars is {text!r}; accepted: the first and the last bar, such as 9-12")
-    first = int(match.group(1))
-    return first, int(match.group(2) or first)

@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
@@ -170,8 +170,7 @@ def find_single_face(image: NDArray[np.uint8], *, face: Literal["only", "largest
         ImageInputError: ``image.no_face``, ``image.many_faces``, ``image.face_too_small`` (hair line to chin below 64 px),
             ``image.face_turned`` (yaw beyond 35 degrees), ``image.blurred`` or ``image.face_covered``.
     """
-    with FaceLandmarker(num_faces=MAX_FACES) as landmarker:
-        faces = [found for found in landmarker.detect(image) if found.confidence >= MIN_CONFIDENCE]
+    faces = [found for found in _portrait_landmarker().detect(image) if found.confidence >= MIN_CONFIDENCE]
     if not faces:
         raise ImageInputError(
             "image.no_face", "no human face found; give a sharp, upright portrait in which the face fills a fifth to a half"
@@ -195,6 +194,12 @@ def find_single_face(image: NDArray[np.uint8], *, face: Literal["only", "largest
         )
     refuse_unseen(face_visibility(image, chosen))
     return chosen
+
+
+@cache
+def _portrait_landmarker() -> FaceLandmarker:
+    """One for all portraits of the process: each loading of the models leaves holes in the heap that are not given back."""
+    return FaceLandmarker(num_faces=MAX_FACES)
 
 
 def _create_tasks(bundle: bytes, mode: Literal["image", "video"], num_faces: int) -> tuple[Any, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -27,11 +28,24 @@ from espressivo.music.texture import textured
 from espressivo.music.theory import Chord
 from espressivo.seeds import child_seed, numpy_generator
 
-__all__ = ["bars_duration_s", "fill_bars", "plan_for_bars"]
+__all__ = ["bars_duration_s", "fill_bars", "parse_bars", "plan_for_bars"]
 
 PERIODS: Final = (4, 8, 2, 1)
 """Bars after which harmony tends to return."""
 NEAR_BARS: Final = 4
+
+
+def parse_bars(text: str) -> tuple[int, int]:
+    """``"9-12"`` -> (9, 12), ``"9"`` -> (9, 9); counted from 1.
+
+    Raises:
+        SettingError: ``setting.bars``.
+    """
+    match = re.fullmatch(r"\s*(\d{1,6})\s*(?:-\s*(\d{1,6}))?\s*", text)
+    if not match:
+        raise SettingError("setting.bars", f"bars is {text!r}; accepted: the first and the last bar, such as 9-12")
+    first = int(match.group(1))
+    return first, int(match.group(2) or first)
 
 
 def bars_duration_s(score: Score, first_bar: int, last_bar: int) -> float:

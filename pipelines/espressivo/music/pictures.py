@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
@@ -158,6 +159,8 @@ def _engraved(score: Score) -> list[tuple[str, float, float]]:
         import verovio
     except ImportError as error:
         raise _missing("engraving") from error
+    # Verovio remembers where its fonts lie for the thread alone that imported it; without them the sheet is empty.
+    verovio.setDefaultResourcePath(str(files("verovio") / "data"))
     toolkit = verovio.toolkit()
     toolkit.setOptions(
         {
