@@ -27,6 +27,7 @@ from espressivo.media.label import labelled
 from espressivo.media.video import encode_video
 from espressivo.media.watermark import watermarked
 from espressivo.motion.driving import drive as act_out
+from espressivo.motion.listening import listen_to
 from espressivo.motion.procedural import ProceduralMotion
 from espressivo.progress import CancelToken, ProgressCallback, StageTimer
 from espressivo.provenance import Provenance, describe_run
@@ -104,6 +105,7 @@ class TalkingHeadOptions(TypedDict, total=False):
     track: FacialActionTrack | Path | None
     drive: Performance | Path | None
     emotion_from: Performance | Path | None
+    listen: AudioClip | Path | None
     intensity: float | None
     transcript: str | None
     duration_s: float | None
@@ -179,6 +181,7 @@ class TalkingHeadPipeline:
         track: FacialActionTrack | Path | None = None,
         drive: Performance | Path | None = None,
         emotion_from: Performance | Path | None = None,
+        listen: AudioClip | Path | None = None,
         intensity: float | None = None,
         transcript: str | None = None,
         duration_s: float | None = None,
@@ -207,6 +210,9 @@ class TalkingHeadPipeline:
             emotion_from: A clip of anybody, or what :func:`espressivo.track_video` gave, whose emotion is taken over instead of
                 ``emotion`` or ``plan``: named from the muscles that it shows for the plan, and given to the learnt backend as
                 the Gaussian that its embedder reads.
+            listen: Somebody else's speech, instead of ``speech``: the face listens to it in silence for as long as it lasts,
+                with the emotion smaller and later, and nods at its pauses; see
+                :func:`espressivo.motion.listening.listen_to`. The video carries its sound; ``transcript`` is then its words.
             intensity: 0-1, with ``emotion`` as words or ``emotion_from``.
             transcript: The words spoken, for exact alignment.
             duration_s: Length in seconds where there is no speech; default 8.
@@ -232,9 +238,12 @@ class TalkingHeadPipeline:
 
         if drive is not None and track is not None:
             raise SettingError("setting.drive", "give either a track, which is replayed as it is, or drive, which is acted out")
+        if listen is not None and not (speech is None and track is None and drive is None):
+            raise SettingError("setting.listen", "listen was given beside speech, track or drive; a listener has none of them")
 
         with timer.stage("read"):
             clip = load_audio(speech, require_signal=True) if isinstance(speech, Path) else speech
+            other = load_audio(listen, require_signal=True) if isinstance(listen, Path) else listen
             given = FacialActionTrack.load(track) if isinstance(track, Path) else track
             image = load_image(portrait) if isinstance(portrait, Path) else portrait
             fitted = self.renderer.fit(prepare_portrait(image, settings.size), face=settings.face)
@@ -247,11 +256,12 @@ class TalkingHeadPipeline:
         )
         if felt is not None:
             emotion = _imitated(felt, emotion, plan)
-        length_s = _length_s(clip, given, performance, duration_s)
+        sound = clip or other
+        length_s = _length_s(sound, given, performance, duration_s)
         needs_emotion = given is None and performance is None
         asked = receive(emotion, plan, duration_s=length_s, intensity=intensity) if needs_emotion or emotion or plan else None
         with timer.stage("listen"):
-            heard = analyse_speech(clip, transcript=transcript) if clip and not given and not own_words else None
+            heard = analyse_speech(sound, transcript=transcript) if sound and not given and not own_words else None
         with timer.stage("think"):
             pauses = [(pause.start_s, pause.end_s) for pause in heard.pauses] if heard else []
             words = [(word.start_s, word.end_s) for word in heard.words] if heard else []
@@ -261,7 +271,16 @@ class TalkingHeadPipeline:
                 performed = self._act_out(performance, thought, heard, length_s, settings, seed)
             else:
                 reference = felt.track if felt is not None else None
-                performed = given or self._move(thought, heard, length_s, settings, seed, reference, callback_on_step_end)
+                said = heard if other is None else None
+                performed = given or self._move(thought, said, length_s, settings, seed, reference, callback_on_step_end)
+            if other is not None and heard is not None:
+                performed = listen_to(
+                    performed,
+                    heard,
+                    seed=child_seed(seed, "motion"),
+                    head_scale=settings.head,
+                    blink_scale=settings.blinks,
+                )
 
         learnt = settings.motion == "diffusion" and given is None and performance is None
         provenance = describe_run(
@@ -270,6 +289,7 @@ class TalkingHeadPipeline:
             inputs={
                 "portrait": image,
                 "speech": clip.samples if clip else None,
+                "listen": other.samples if other else None,
                 "plan": thought.to_json() if thought else None,
                 "track": given.weights if given else None,
                 "drive": performance.track.weights if performance else None,
@@ -289,7 +309,7 @@ class TalkingHeadPipeline:
             frames = drawn
         elif output_type == "mp4":
             assert output_path is not None  # noqa: S101 - _check_output has established it
-            film(drawn, performed, clip, output_path, provenance, timer)
+            film(drawn, performed, sound, output_path, provenance, timer)
             video_path = output_path
         if not return_dict:
             return video_path or frames, performed
@@ -398,7 +418,7 @@ def _length_s(
             return track.duration_s
         return duration_s or (performance.track.duration_s if performance else DEFAULT_DURATION_S)
     if duration_s is not None:
-        raise SettingError("setting.duration", "a duration was given beside speech; the speech decides how long the video lasts")
+        raise SettingError("setting.duration", "a duration was given beside a recording, which decides how long the video lasts")
     if track is not None and len(track) != num_frames(clip.duration_s, track.fps):
         raise TrackError(
             "track.length",
@@ -420,7 +440,7 @@ def film(
     Args:
         frames: As many as the track has.
         track: Gives the frame rate.
-        clip: The speech, or ``None`` for a silent film.
+        clip: The speech, or what is listened to, or ``None`` for a silent film.
         path: Where the mp4 goes; written atomically.
         provenance: Written into the file.
         timer: Gets the stage ``render``, and within it ``render/draw`` and ``render/encode``, which overlap.

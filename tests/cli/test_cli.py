@@ -183,3 +183,15 @@ def test_words_are_looked_up_and_drawn(tmp_path):
     assert "opposite: sadness" in run("ontology", "joyful", cwd=tmp_path).stdout
     assert run("ontology", "--svg", "emotions.svg", cwd=tmp_path).returncode == 0
     assert (tmp_path / "emotions.svg").read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_a_portrait_listens_to_a_recording(tmp_path, small_portrait_path, short_speech_path):
+    common = ("talk", "--portrait", small_portrait_path, "--listen", short_speech_path, "--emotion", "joy", "--seed", 1)
+    done = run(*common, "--json", "-o", "listening.mp4", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["duration_s"] == pytest.approx(1.2)
+    done = run(*common, "--speech", short_speech_path, "-o", "both.mp4", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "listen" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "both.mp4").exists()

@@ -230,3 +230,36 @@ def test_a_track_is_replayed_or_acted_out_not_both(talking_head, small_portrait,
     with pytest.raises(SettingError) as caught:
         talking_head(small_portrait, drive=clip, track=acted, output_type="track")
     assert caught.value.code == "setting.drive"
+
+
+def test_a_portrait_listens(talking_head, small_portrait, short_speech, tmp_path):
+    path = tmp_path / "listening.mp4"
+    result = talking_head(small_portrait, None, "joy", listen=short_speech, seed=1, output_path=path)
+    film = probe_video(path)
+    assert film.has_audio
+    assert film.num_frames == num_frames(short_speech.duration_s, Fraction(25))
+    assert result.speech is None
+    assert result.plan.segments[-1].end_s == pytest.approx(short_speech.duration_s)
+    assert "listen" in result.provenance.inputs
+    assert not result.track.shape("jawOpen").any()
+    spoken = talking_head(small_portrait, short_speech, "joy", seed=1, output_type="track").track
+    assert spoken.shape("jawOpen").max() > 0.1
+    assert result.track.shape("cheekSquintLeft").max() < 0.75 * spoken.shape("cheekSquintLeft").max()
+
+
+def test_the_learnt_backend_listens_too(talking_head, small_portrait, short_speech):
+    settings = TalkSettings(motion="diffusion", steps=2)
+    track = talking_head(small_portrait, None, "joy", listen=short_speech, seed=1, settings=settings, output_type="track").track
+    assert len(track) == num_frames(short_speech.duration_s, Fraction(25))
+    assert not track.shape("jawOpen").any()
+
+
+def test_a_listener_says_and_replays_nothing(talking_head, small_portrait, short_speech, driving_clip):
+    clip, acted = driving_clip
+    for beside in ({"speech": short_speech}, {"track": acted}, {"drive": clip}):
+        with pytest.raises(SettingError) as caught:
+            talking_head(small_portrait, emotion="joy", listen=short_speech, output_type="track", **beside)
+        assert caught.value.code == "setting.listen"
+    with pytest.raises(SettingError) as caught:
+        talking_head(small_portrait, emotion="joy", listen=short_speech, duration_s=3.0, output_type="track")
+    assert caught.value.code == "setting.duration"

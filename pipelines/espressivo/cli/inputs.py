@@ -23,13 +23,16 @@ LONGEST_S = 7200.0
 
 @dataclass(frozen=True, slots=True)
 class TalkInputs:
-    """Decoded and checked: RGB portrait ``(H, W, 3)``, speech."""
+    """Decoded and checked: RGB portrait ``(H, W, 3)``, speech, and the speech that is listened to."""
 
     portrait: NDArray[np.uint8]
     speech: AudioClip | None
+    listen: AudioClip | None
 
 
-def checked_inputs(asked: Asked | None, portrait: Path, speech: Path | None, settings: TalkSettings) -> TalkInputs:
+def checked_inputs(
+    asked: Asked | None, portrait: Path, speech: Path | None, settings: TalkSettings, listen: Path | None = None
+) -> TalkInputs:
     """Read the inputs of a talking head; ``asked`` is ``None`` where a performance drives it.
 
     Raises:
@@ -42,12 +45,10 @@ def checked_inputs(asked: Asked | None, portrait: Path, speech: Path | None, set
     from espressivo.media.image import load_image
 
     image = load_image(portrait)
-    clip = None
-    if speech is not None:
-        from espressivo.media.audio import load_audio
+    from espressivo.media.audio import load_audio
 
-        clip = load_audio(speech, require_signal=True)
+    clip, other = (load_audio(path, require_signal=True) if path is not None else None for path in (speech, listen))
     from espressivo.face.landmarks import find_single_face
 
     find_single_face(image, face=settings.face)
-    return TalkInputs(image, clip)
+    return TalkInputs(image, clip, other)

@@ -54,6 +54,14 @@ def talk(
             "--emotion-from", help="A clip of anybody whose emotion is taken over, instead of --emotion; its words are not."
         ),
     ] = None,
+    listen: Annotated[
+        Path | None,
+        typer.Option(
+            "--listen",
+            help="Somebody else's speech, instead of --speech: the face listens in silence for as long as it lasts, nods at its "
+            "pauses and takes up the emotion smaller and later. The video carries that sound, so that it can be watched.",
+        ),
+    ] = None,
     duration: Annotated[float | None, typer.Option("--duration", help="Seconds, where there is no speech.")] = None,
     seed: SeedOption = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The video.", rich_help_panel=OUTPUT)] = Path("talk.mp4"),
@@ -63,7 +71,7 @@ def talk(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Make a portrait speak with an emotion, or act out a recorded performance."""
+    """Make a portrait speak with an emotion, listen to somebody, or act out a recorded performance."""
     started = time.perf_counter()
     from espressivo.seeds import resolve_seed
 
@@ -75,7 +83,7 @@ def talk(
     if asked is None and drive is None and emotion_from is None:
         forms = "--emotion, --vad, --keyframes, --dialogue, --plan, --emotion-from"
         raise EmotionInputError("emotion.one_form", f"give an emotion ({forms}) or --drive")
-    inputs = checked_inputs(asked, portrait, speech, settings)
+    inputs = checked_inputs(asked, portrait, speech, settings, listen)
     from espressivo.media.atomic import atomic_output
     from espressivo.talking_head import TalkingHeadPipeline
 
@@ -88,6 +96,7 @@ def talk(
             plan=asked.plan if asked else None,
             drive=drive,
             emotion_from=emotion_from,
+            listen=inputs.listen,
             intensity=asked.intensity if asked else None,
             transcript=words,
             duration_s=duration,

@@ -11,7 +11,7 @@ from espressivo.face.arkit import ARKIT_INDEX, ARKIT_NAMES, expand_sides
 from espressivo.face.curves import minimum_jerk
 from espressivo.motion.timeline import Timeline, settings_of
 
-__all__ = ["Blink", "blink_curves", "draw_blinks"]
+__all__ = ["Blink", "blink_curves", "draw_blinks", "shaped_blinks"]
 
 FloatArray = NDArray[np.float64]
 CLOCK_S = 0.02
@@ -80,11 +80,11 @@ def draw_blinks(timeline: Timeline, gaze_shifts: list[tuple[float, float]], rate
         scale = min(1.0, rate_scale * timeline.at(timeline.carriage.blink_rate_scale, time_s))
         if generator.random() < chance * scale:
             times.append((max(0.0, time_s - 0.03), False))
-    return _shaped(sorted(times), timeline, generator)
+    return shaped_blinks(sorted(times), timeline.duration_s, generator)
 
 
-def _shaped(times: list[tuple[float, bool]], timeline: Timeline, generator: np.random.Generator) -> list[Blink]:
-    """Blinks at moments, each with whether it repeats the one before."""
+def shaped_blinks(times: list[tuple[float, bool]], duration_s: float, generator: np.random.Generator) -> list[Blink]:
+    """Blinks at moments, each with whether it repeats the one before; what comes too soon or ends too late is left out."""
     settings = settings_of("blinks")
     blinks: list[Blink] = []
     for time_s, again in times:
@@ -95,7 +95,7 @@ def _shaped(times: list[tuple[float, bool]], timeline: Timeline, generator: np.r
         closing, closed, opening = (float(generator.uniform(*settings[name])) for name in ("closing_s", "closed_s", "opening_s"))
         depth = float(generator.uniform(*settings["full_depth" if full else "partial_depth"]))
         blink = Blink(time_s, closing, closed, opening, depth)
-        if blink.end_s < timeline.duration_s:
+        if blink.end_s < duration_s:
             blinks.append(blink)
     return blinks
 
