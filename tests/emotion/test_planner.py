@@ -229,10 +229,10 @@ def test_unknown_label_in_a_request_is_refused():
 
 def test_plan_of_a_label_is_instant_and_needs_no_torch():
     plan_emotion(parse_emotion("fear"))
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(5):
         plan_emotion(parse_emotion("joy turning to awe"))
-    assert (time.perf_counter() - started) / 5 < 0.1
+    assert (time.process_time() - started) / 5 < 0.1
     code = (
         "import sys; from espressivo.emotion import parse_emotion, plan_emotion; "
         "plan_emotion(parse_emotion('joy')); print('torch' in sys.modules)"

@@ -119,9 +119,9 @@ def test_any_text_is_read(text):
 
 
 def test_ten_thousand_emoji_are_quick():
-    started = time.perf_counter()
+    started = time.process_time()
     read_text("😂" * 10_000)
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < 2.0
 
 
 def test_long_text_is_read_sentence_by_sentence():

@@ -184,10 +184,10 @@ def pcm_header(channels: int, sample_rate_hz: int, data_bytes: int) -> bytes:
 def test_what_is_no_sound(content: bytes, codes: set[str], tmp_path: Path) -> None:
     path = tmp_path / "speech.wav"
     path.write_bytes(content)
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(AudioInputError, match=r"speech\.wav") as caught:
         load_audio(path)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     assert caught.value.code in codes
 
 
@@ -216,10 +216,10 @@ def test_long_sound_is_refused_without_being_read_to_the_end(tmp_path: Path) -> 
     with path.open("wb") as file:
         file.write(pcm_header(1, 16_000, 900_000_000))
         file.truncate(900_000_000)  # sparse: 7.8 hours
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(AudioInputError, match="lasts over 120 s") as caught:
         load_audio(path)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
     assert caught.value.code == "audio.too_long"
     with pytest.raises(AudioInputError, match="lasts over 1 s"):
         load_audio(path, max_duration_s=1.0)
@@ -267,14 +267,14 @@ def test_damaged_sound_gives_a_clip_or_a_typed_error(
         data[start : start + len(patch)] = patch
     path = tmp_path_factory.getbasetemp() / "damaged"
     path.write_bytes(data[: len(data) - cut % len(data)])
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         clip = load_audio(path)
     except AudioInputError:
         pass
     else:
         assert np.isfinite(clip.samples).all()
-    assert time.perf_counter() - started < 5  # a second, on a machine that is busy with other tests
+    assert time.process_time() - started < 1
 
 
 @given(

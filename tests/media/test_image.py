@@ -146,10 +146,10 @@ def test_first_frame_of_an_animation(encoded: Encode) -> None:
 @pytest.mark.parametrize("size", [(30_000, 30_000), (100_000, 10), (MAX_IMAGE_SIDE + 1, 20), (8_000, 5_001)])
 def test_bombs_are_refused_from_the_header(size: tuple[int, int], png_claiming: Callable[[int, int], bytes]) -> None:
     tracemalloc.start()
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(ImageInputError, match=f"{size[0]} x {size[1]}") as caught:
         decode_image(png_claiming(*size), "bomb.png")
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     assert tracemalloc.get_traced_memory()[1] < 10_000_000
     tracemalloc.stop()
     assert caught.value.code == ("image.too_small" if min(size) < 16 else "image.too_large")
@@ -182,10 +182,10 @@ def test_jpegs_with_endless_scans_are_refused(gradient: np.ndarray, encoded: Enc
 def test_large_jpegs_may_have_few_scans(encoded: Encode) -> None:
     data = encoded(Image.new("RGB", (6000, 6000)), "JPEG", progressive=True)
     last = data[data.rindex(b"\xff\xda") : -2]
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(ImageInputError, match="has 30 scans"):
         decode_image(data[:-2] + last * (30 - data.count(b"\xff\xda")) + data[-2:], "x")
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP"])
@@ -304,7 +304,7 @@ def test_png_text_bombs_are_bounded(gradient: np.ndarray, encoded: Encode) -> No
     data = encoded(gradient)
     body = b"comment\0\0" + zlib.compress(bytes(64_000_000), 9)
     chunk = struct.pack(">I", len(body)) + b"zTXt" + body + struct.pack(">I", zlib.crc32(b"zTXt" + body))
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(ImageInputError):
         decode_image(data[:33] + chunk + data[33:], "x")
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1

@@ -125,10 +125,10 @@ BAD = [
 def test_bad_files_are_refused_in_time(content: bytes, code: str, tmp_path: Path) -> None:
     path = tmp_path / "song.mid"
     path.write_bytes(content)
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(MidiInputError, match=r"song\.mid") as caught:
         load_midi(path)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     assert caught.value.code == code
 
 
