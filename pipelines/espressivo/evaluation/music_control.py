@@ -44,8 +44,10 @@ COMPOSERS: tuple[Writer, ...] = ("model", "rules")
 
 
 def _spearman(asked: Sequence[float], given: Sequence[float]) -> float:
-    rank = float(spearmanr(asked, given).statistic)
-    return 0.0 if np.isnan(rank) else rank
+    """0 where one of them never changes: nothing was followed."""
+    if np.ptp(asked) == 0.0 or np.ptp(given) == 0.0:
+        return 0.0
+    return float(spearmanr(asked, given).statistic)
 
 
 def measure_attribute_control(num: int) -> list[Figure]:
