@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import multiprocessing
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -79,7 +80,9 @@ def write(pieces: Sequence[Piece], writer: Writer, settings: Sequence[MusicSetti
 
 
 def _spread(work: Callable[[Chunk], list[Score]], chunks: list[Chunk]) -> list[Score]:
-    with ProcessPoolExecutor(min(os.cpu_count() or 1, len(chunks))) as pool:
+    # Forked children would wait for ever for OpenMP threads that only the parent has.
+    processes = ProcessPoolExecutor(min(os.cpu_count() or 1, len(chunks)), multiprocessing.get_context("spawn"))
+    with processes as pool:
         return [score for scores in pool.map(work, chunks) for score in scores]
 
 

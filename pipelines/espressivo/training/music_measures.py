@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -63,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     splits = {name: load_file(options.work / f"{name}.safetensors") for name in ("train", "held_out")}
     values: dict[str, Floats] = {}
-    with ProcessPoolExecutor(options.workers) as pool:
+    with ProcessPoolExecutor(options.workers, multiprocessing.get_context("spawn")) as pool:
         for name, columns in splits.items():
             values[name] = np.concatenate(list(pool.map(song_values, _songs(columns), chunksize=4)))
     known = values["train"][~np.isnan(values["train"]).any(axis=1)]
