@@ -101,6 +101,24 @@ def test_poison_takes_no_innocent_job_along(tmp_path: Path) -> None:
     assert again.codes == summary.codes
 
 
+def test_a_job_that_tells_of_no_progress_ends_its_process(tmp_path: Path) -> None:
+    jobs_named(tmp_path, "fine-1", "hang-1")
+    script = (
+        "from pathlib import Path\n"
+        "from espressivo.batch import execution\nfrom espressivo.batch.jobs import build_jobs\n"
+        "from espressivo.batch.manifest import read_manifest\n"
+        "from espressivo.evaluation.batch_worker import RehearsalWorker\n"
+        "execution.STALL_LIMIT_S = 0.5\n"
+        "for job in build_jobs(read_manifest(Path('m.jsonl')), Path('.'), run_seed=0)[0]:\n"
+        "    folder = Path(job.name)\n    folder.mkdir()\n"
+        "    print(job.name, execution.execute(RehearsalWorker, {}, job, folder).failure, flush=True)\n"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stdout) == (1, "fine-1 None\n")
+    assert "_misbehave" in done.stderr  # where it hung
+
+
 def test_failures_can_be_tried_again(tmp_path: Path) -> None:
     jobs, store = jobs_named(tmp_path, "bad-1", "fine-1"), Store(tmp_path / "run")
     run(jobs, store)

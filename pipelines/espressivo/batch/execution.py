@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import faulthandler
 import resource
+import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
@@ -19,6 +22,8 @@ __all__ = ["Failure", "MakeWorker", "Outcome", "Worker", "execute"]
 
 MAX_TRACEBACK_CHARACTERS: Final = 8_000
 KIBIBYTE: Final = 1024
+STALL_LIMIT_S: Final = 1800.0
+"""A job of any length tells of progress far more often than this: the longest silence measured is one piece by the model, a minute."""
 
 
 class Worker(Protocol):
@@ -84,6 +89,8 @@ class Outcome:
 def execute(make_worker: MakeWorker, cache: dict[str, Worker], job: Job, folder: Path) -> Outcome:
     """Render a job into a folder and seal it; errors become part of the outcome.
 
+    A job that tells of no progress for :data:`STALL_LIMIT_S` ends its process, and thereby this attempt, whatever it hangs in.
+
     Args:
         make_worker: Called when ``cache`` is empty.
         cache: Keeps the worker between jobs.
@@ -94,19 +101,35 @@ def execute(make_worker: MakeWorker, cache: dict[str, Worker], job: Job, folder:
     stages: list[str] = []
 
     def note(event: ProgressEvent) -> None:
+        _expect_progress()
         if not stages or stages[-1] != event.stage:
             stages.append(event.stage)
 
     failure, seconds = None, {}
-    try:
-        if "worker" not in cache:
-            cache["worker"] = make_worker()
-        seconds = dict(cache["worker"].run(job, folder, note))
-        seal(folder)
-    except Exception as error:  # noqa: BLE001 - whatever goes wrong with one job is no reason to stop the others
-        failure = _failure(error, stages[-1] if stages else "")
+    with _watched():
+        try:
+            if "worker" not in cache:
+                cache["worker"] = make_worker()
+            seconds = dict(cache["worker"].run(job, folder, note))
+            seal(folder)
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong with one job is no reason to stop the others
+            failure = _failure(error, stages[-1] if stages else "")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIBIBYTE
     return Outcome(job.key, failure, time.monotonic() - started, seconds, peak)
+
+
+@contextmanager
+def _watched() -> Iterator[None]:
+    _expect_progress()
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def _expect_progress() -> None:
+    """Start the time over; its thread needs no lock of Python's, so that it also ends a process stuck in compiled code."""
+    faulthandler.dump_traceback_later(STALL_LIMIT_S, exit=True, file=sys.__stderr__ or sys.stderr)
 
 
 def _failure(error: Exception, stage: str) -> Failure:

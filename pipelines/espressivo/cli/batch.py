@@ -70,7 +70,7 @@ def run(
     address: Annotated[str | None, typer.Option(help="Of a running Ray cluster.", rich_help_panel=ENGINE)] = None,
     gpus: Annotated[float, typer.Option(help="GPUs a worker takes, with ray.", rich_help_panel=ENGINE)] = 0.0,
     workers: Annotated[int | None, typer.Option(help="Default: by cores and memory.", rich_help_panel=ENGINE)] = None,
-    timeout: Annotated[float | None, typer.Option(help="Seconds a job may take.", rich_help_panel=ENGINE)] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds a job may take in all.", rich_help_panel=ENGINE)] = None,
     retries: Annotated[int, typer.Option(help="More attempts where they can help.", rich_help_panel=ENGINE)] = 2,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.", rich_help_panel=OUTPUT)] = False,
     as_json: JsonOption = False,
