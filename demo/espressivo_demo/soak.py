@@ -190,9 +190,10 @@ def _sample(pid: int) -> dict[str, float]:
     values = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
     temporary = Path(Path(f"/proc/{pid}/cwd").readlink())
     size = 0
-    for path in temporary.rglob("*"):
-        with suppress(OSError):
-            size += path.stat().st_size if path.is_file() else 0
+    for folder, _, names in os.walk(temporary):  # which passes over what is removed meanwhile
+        for name in names:
+            with suppress(OSError):
+                size += Path(folder, name).stat().st_size
     return {
         "memory_mb": int(values["VmRSS"].split()[0]) / 1024,
         "file_descriptors": len(list(Path(f"/proc/{pid}/fd").iterdir())),
