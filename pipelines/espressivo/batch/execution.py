@@ -23,7 +23,7 @@ __all__ = ["Failure", "MakeWorker", "Outcome", "Worker", "execute"]
 MAX_TRACEBACK_CHARACTERS: Final = 8_000
 KIBIBYTE: Final = 1024
 STALL_LIMIT_S: Final = 1800.0
-"""A job of any length tells of progress far more often than this: the longest silence measured is one piece by the model, a minute."""
+"""Jobs of any length tell of progress with every stage and every frame; composing and listening are the longest silences."""
 
 
 class Worker(Protocol):
