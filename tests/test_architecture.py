@@ -28,9 +28,11 @@ MAY_IMPORT = {
     "motion": SOURCES | {"face", "speech", "pretrained"},
     "render": SOURCES | {"face"},
     "music": SOURCES | {"pretrained"},
-    "talking_head": SOURCES | {"provenance", "settings", "face", "speech", "motion", "render"},
+    "talk_request": SOURCES | {"provenance", "settings", "face", "motion", "render"},
+    "film": SOURCES | {"provenance", "settings", "face"},
+    "talking_head": SOURCES | {"provenance", "settings", "face", "speech", "motion", "render", "talk_request", "film"},
     "composition": SOURCES | {"provenance", "settings", "music"},
-    "scene": SOURCES | {"provenance", "settings", "face", "music", "speech", "talking_head", "composition"},
+    "scene": SOURCES | {"provenance", "settings", "face", "music", "speech", "film", "talking_head", "composition"},
 }
 PRODUCT = set(MAY_IMPORT)
 MAY_IMPORT |= {

@@ -14,6 +14,7 @@ from espressivo.emotion.curve import EmotionCurve
 from espressivo.emotion.plan import EmotionPlan
 from espressivo.errors import ConsentError, ImageInputError
 from espressivo.face.track import FacialActionTrack
+from espressivo.film import film
 from espressivo.media.audio import load_audio
 from espressivo.media.clip import AudioClip
 from espressivo.music.settings import MusicSettings
@@ -21,7 +22,6 @@ from espressivo.progress import CancelToken, ProgressCallback, ProgressEvent, St
 from espressivo.scene import SceneFiles
 from espressivo.seeds import resolve_seed
 from espressivo.settings import TalkSettings, validated
-from espressivo.talking_head import film
 from espressivo_demo.bundle import gather, pack, source_name
 from espressivo_demo.charts import performance_svg
 from espressivo_demo.running import run_watched

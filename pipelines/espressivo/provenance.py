@@ -29,7 +29,7 @@ from espressivo.media.metadata import read_metadata
 from espressivo.media.source import read_bounded
 from espressivo.resources import checkpoint_folder
 
-__all__ = ["ConsentBasis", "Provenance", "VerifyReport", "describe_run", "digest", "tool_version", "verify_file"]
+__all__ = ["ConsentBasis", "InputContent", "Provenance", "VerifyReport", "describe_run", "digest", "tool_version", "verify_file"]
 
 Kind = Literal["plan", "talking_head", "music", "scene"]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

@@ -13,6 +13,7 @@ from espressivo.composition import MusicPipeline, MusicPipelineOutput
 from espressivo.emotion.intake import Emotion
 from espressivo.emotion.plan import EmotionPlan, save_plan
 from espressivo.errors import SettingError
+from espressivo.film import film
 from espressivo.media.atomic import atomic_outputs
 from espressivo.media.clip import AudioClip
 from espressivo.media.video import replace_audio
@@ -22,7 +23,7 @@ from espressivo.progress import CancelToken, ProgressCallback, StageTimer
 from espressivo.provenance import Provenance, describe_run, digest
 from espressivo.seeds import HasInitialSeed, child_seed, resolve_seed
 from espressivo.settings import TalkSettings
-from espressivo.talking_head import TalkingHeadPipeline, TalkingHeadPipelineOutput, film
+from espressivo.talking_head import TalkingHeadPipeline, TalkingHeadPipelineOutput
 
 __all__ = ["SceneFiles", "ScenePipeline", "ScenePipelineOutput"]
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -14,38 +12,32 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack, overloa
 import numpy as np
 from numpy.typing import NDArray
 
-from espressivo.emotion.intake import Emotion, receive, think
+from espressivo.emotion.intake import Emotion, think
 from espressivo.emotion.plan import EmotionPlan
-from espressivo.emotion.request import EmotionRequest
-from espressivo.errors import EmotionInputError, SettingError, TrackError
-from espressivo.face.track import FacialActionTrack, num_frames
-from espressivo.lookahead import ahead
+from espressivo.face.track import FacialActionTrack
+from espressivo.film import film, marked
 from espressivo.media.audio import load_audio
 from espressivo.media.clip import AudioClip
 from espressivo.media.image import load_image
-from espressivo.media.label import labelled
-from espressivo.media.video import encode_video
-from espressivo.media.watermark import watermarked
 from espressivo.motion.driving import drive as act_out
 from espressivo.motion.listening import listen_to
 from espressivo.motion.procedural import ProceduralMotion
 from espressivo.progress import CancelToken, ProgressCallback, StageTimer
 from espressivo.provenance import Provenance, describe_run
-from espressivo.render.performance import Performance, load_performance
+from espressivo.render.performance import Performance
 from espressivo.render.renderer import FittedPortrait, PortraitRenderer, prepare_portrait
 from espressivo.seeds import HasInitialSeed, child_seed, resolve_seed
 from espressivo.settings import TalkSettings
 from espressivo.speech.analysis import SpeechAnalysis, analyse_speech
+from espressivo.talk_request import TalkRequest, check_output
 
 if TYPE_CHECKING:
     from espressivo.motion.diffusion import DiffusionMotion
 
-__all__ = ["StepCallback", "TalkingHeadPipeline", "TalkingHeadPipelineOutput", "film"]
+__all__ = ["StepCallback", "TalkingHeadPipeline", "TalkingHeadPipelineOutput"]
 
 Frame = NDArray[np.uint8]
 StepCallback = Callable[[Any, int, int, dict[str, Any]], dict[str, Any]]
-DEFAULT_DURATION_S = 8.0
-FRAMES_AHEAD = 4
 CHECKPOINTS = ("head", "face_landmarker")
 LEARNT_MOTION = "motion"
 
@@ -233,125 +225,87 @@ class TalkingHeadPipeline:
         """
         settings = settings or TalkSettings()
         seed = resolve_seed(generator.initial_seed() if generator is not None else seed)
-        _check_output(output_type, output_path)
+        check_output(output_type, output_path)
         timer = StageTimer(progress, cancel)
 
-        if drive is not None and track is not None:
-            raise SettingError("setting.drive", "give either a track, which is replayed as it is, or drive, which is acted out")
-        if listen is not None and not (speech is None and track is None and drive is None):
-            raise SettingError("setting.listen", "listen was given beside speech, track or drive; a listener has none of them")
-
         with timer.stage("read"):
+            image = load_image(portrait) if isinstance(portrait, Path) else portrait
             clip = load_audio(speech, require_signal=True) if isinstance(speech, Path) else speech
             other = load_audio(listen, require_signal=True) if isinstance(listen, Path) else listen
-            given = FacialActionTrack.load(track) if isinstance(track, Path) else track
-            image = load_image(portrait) if isinstance(portrait, Path) else portrait
+            finished = FacialActionTrack.load(track) if isinstance(track, Path) else track
             fitted = self.renderer.fit(prepare_portrait(image, settings.size), face=settings.face)
-        performance = load_performance(drive, settings.fps, settings.face, timer) if isinstance(drive, Path) else drive
-        own_words = performance is not None and clip is None
-        if performance is not None and clip is None:
-            clip = performance.speech
-        felt = (
-            load_performance(emotion_from, settings.fps, settings.face, timer) if isinstance(emotion_from, Path) else emotion_from
+        request = TalkRequest.of(
+            speech=clip,
+            listened=other,
+            track=finished,
+            drive=drive,
+            emotion_from=emotion_from,
+            emotion=emotion,
+            plan=plan,
+            intensity=intensity,
+            duration_s=duration_s,
+            settings=settings,
+            timer=timer,
         )
-        if felt is not None:
-            emotion = _imitated(felt, emotion, plan)
-        sound = clip or other
-        length_s = _length_s(sound, given, performance, duration_s)
-        needs_emotion = given is None and performance is None
-        asked = receive(emotion, plan, duration_s=length_s, intensity=intensity) if needs_emotion or emotion or plan else None
         with timer.stage("listen"):
-            heard = analyse_speech(sound, transcript=transcript) if sound and not given and not own_words else None
+            heard = analyse_speech(request.unheard, transcript=transcript) if request.unheard else None
         with timer.stage("think"):
-            pauses = [(pause.start_s, pause.end_s) for pause in heard.pauses] if heard else []
-            words = [(word.start_s, word.end_s) for word in heard.words] if heard else []
-            thought = think(asked, pauses=pauses, word_times=words, seed=child_seed(seed, "plan")) if asked else None
+            thought = _think(request, heard, seed)
         with timer.stage("move"):
-            if performance is not None:
-                performed = self._act_out(performance, thought, heard, length_s, settings, seed)
-            else:
-                reference = felt.track if felt is not None else None
-                said = heard if other is None else None
-                performed = given or self._move(thought, said, length_s, settings, seed, reference, callback_on_step_end)
-            if other is not None and heard is not None:
-                performed = listen_to(
-                    performed,
-                    heard,
-                    seed=child_seed(seed, "motion"),
-                    head_scale=settings.head,
-                    blink_scale=settings.blinks,
-                )
+            performed = self._perform(request, thought, heard, settings, seed, callback_on_step_end)
 
-        learnt = settings.motion == "diffusion" and given is None and performance is None
+        learnt = settings.motion == "diffusion" and request.needs_motion
         provenance = describe_run(
             kind="talking_head",
             seed=seed,
-            inputs={
-                "portrait": image,
-                "speech": clip.samples if clip else None,
-                "listen": other.samples if other else None,
-                "plan": thought.to_json() if thought else None,
-                "track": given.weights if given else None,
-                "drive": performance.track.weights if performance else None,
-                "emotion_from": felt.track.weights if felt else None,
-            },
+            inputs={"portrait": image, **request.sources(thought)},
             settings=settings.model_dump(mode="json"),
             checkpoints=(*CHECKPOINTS, LEARNT_MOTION) if learnt else CHECKPOINTS,
             consent=settings.consent,
         )
-        frames, video_path = None, None
-        drawn = self.renderer.frames(fitted, performed, cancel=cancel)
-        if settings.label:
-            drawn = labelled(drawn)
-        if settings.watermark:
-            drawn = watermarked(drawn, provenance.mark)
-        if output_type == "frames":
-            frames = drawn
-        elif output_type == "mp4":
-            assert output_path is not None  # noqa: S101 - _check_output has established it
-            film(drawn, performed, sound, output_path, provenance, timer)
-            video_path = output_path
+        frames = marked(self.renderer.frames(fitted, performed, cancel=cancel), settings, provenance)
+        if output_path is not None:
+            film(frames, performed, request.sound, output_path, provenance, timer)
+        unfilmed = frames if output_type == "frames" else None
         if not return_dict:
-            return video_path or frames, performed
+            return output_path or unfilmed, performed
         return TalkingHeadPipelineOutput(
             plan=thought,
             track=performed,
             portrait=fitted,
-            frames=frames,
-            video_path=video_path,
-            speech=clip,
+            frames=unfilmed,
+            video_path=output_path,
+            speech=request.voice,
             seed=seed,
             seconds=timer.seconds,
             provenance=provenance,
-            warnings=tuple(warning for watched in (performance, felt) if watched for warning in watched.warnings),
+            warnings=request.warnings,
         )
 
-    def _act_out(
+    def _perform(
         self,
-        performance: Performance,
+        request: TalkRequest,
         plan: EmotionPlan | None,
         heard: SpeechAnalysis | None,
-        duration_s: float,
         settings: TalkSettings,
         seed: int,
+        callback: StepCallback | None,
     ) -> FacialActionTrack:
-        return act_out(
-            performance.track,
-            fps=settings.fps,
-            duration_s=duration_s,
-            plan=plan,
-            speech=heard,
-            seed=child_seed(seed, "motion"),
-            speech_scale=settings.guidance_speech,
-            emotion_scale=settings.guidance_emotion,
-            muscle_scale=settings.guidance_muscles,
-            head_scale=settings.head,
-            gaze_scale=settings.gaze,
-        )
+        """The track: the one given, a performance acted out, or one that a backend makes."""
+        if request.track is not None:
+            return request.track
+        if request.performance is not None:
+            return _act_out(request.performance, plan, heard, request.duration_s, settings, seed)
+        assert plan is not None  # noqa: S101 - a request that needs motion has an emotion
+        reference = request.felt.track if request.felt else None
+        if request.listened is None or heard is None:
+            return self._move(plan, heard, request.duration_s, settings, seed, reference, callback)
+        silent = self._move(plan, None, request.duration_s, settings, seed, reference, callback)
+        return listen_to(silent, heard, seed=child_seed(seed, "motion"), head_scale=settings.head, blink_scale=settings.blinks)
 
     def _move(
         self,
-        plan: EmotionPlan | None,
+        plan: EmotionPlan,
         heard: SpeechAnalysis | None,
         duration_s: float,
         settings: TalkSettings,
@@ -359,8 +313,6 @@ class TalkingHeadPipeline:
         reference: FacialActionTrack | None,
         callback: StepCallback | None,
     ) -> FacialActionTrack:
-        assert plan is not None  # noqa: S101 - only a given track needs no plan, and then nothing is moved
-
         def report(step: int, total: int) -> None:
             if callback is not None:
                 callback(self, step, total - step - 1, {})
@@ -388,82 +340,33 @@ class TalkingHeadPipeline:
         )
 
 
-def _imitated(felt: Performance, emotion: Emotion | None, plan: EmotionPlan | Path | None) -> EmotionRequest:
-    """What a performance shows, as a request."""
-    from espressivo.motion.imitation import read_emotion
-
-    if emotion is not None or plan is not None:
-        raise EmotionInputError("emotion.one_form", "the emotion is taken from a performance; give no other emotion beside it")
-    shown = read_emotion(felt.track)
-    return EmotionRequest(mixture=shown.mixture, intensity=shown.intensity) if shown.mixture else EmotionRequest(label="neutral")
-
-
-def _check_output(output_type: str, output_path: Path | None) -> None:
-    if output_type not in {"mp4", "frames", "track"}:
-        raise SettingError("setting.output_type", f"output_type is {output_type!r}; accepted: mp4, frames, track")
-    if (output_type == "mp4") != (output_path is not None):
-        raise SettingError(
-            "setting.output_path", f"output_type {output_type!r} with output_path {output_path}; an mp4 needs a path"
-        )
-    if output_path is not None and output_path.suffix.lower() != ".mp4":
-        raise SettingError("setting.output_path", f"{output_path.name} does not end in .mp4, the one container that is written")
+def _think(request: TalkRequest, heard: SpeechAnalysis | None, seed: int) -> EmotionPlan | None:
+    """The plan, its changes laid on the pauses and words that were heard."""
+    if request.asked is None:
+        return None
+    pauses = [(pause.start_s, pause.end_s) for pause in heard.pauses] if heard else []
+    words = [(word.start_s, word.end_s) for word in heard.words] if heard else []
+    return think(request.asked, pauses=pauses, word_times=words, seed=child_seed(seed, "plan"))
 
 
-def _length_s(
-    clip: AudioClip | None, track: FacialActionTrack | None, performance: Performance | None, duration_s: float | None
-) -> float:
-    """Speech is the clock; a given track must last as long as it."""
-    if clip is None:
-        if track is not None:
-            return track.duration_s
-        return duration_s or (performance.track.duration_s if performance else DEFAULT_DURATION_S)
-    if duration_s is not None:
-        raise SettingError("setting.duration", "a duration was given beside a recording, which decides how long the video lasts")
-    if track is not None and len(track) != num_frames(clip.duration_s, track.fps):
-        raise TrackError(
-            "track.length",
-            f"the track lasts {track.duration_s:.2f} s, the speech {clip.duration_s:.2f} s; make the track for this speech",
-        )
-    return clip.duration_s
-
-
-def film(
-    frames: Iterator[Frame],
-    track: FacialActionTrack,
-    clip: AudioClip | None,
-    path: Path,
-    provenance: Provenance,
-    timer: StageTimer,
-) -> None:
-    """Draw the frames and encode them with the speech; one is drawn while another is encoded.
-
-    Args:
-        frames: As many as the track has.
-        track: Gives the frame rate.
-        clip: The speech, or what is listened to, or ``None`` for a silent film.
-        path: Where the mp4 goes; written atomically.
-        provenance: Written into the file.
-        timer: Gets the stage ``render``, and within it ``render/draw`` and ``render/encode``, which overlap.
-
-    Raises:
-        EncodeError: The video could not be written; an existing file is untouched.
-    """
-    spent = {"render/draw": 0.0, "render/encode": 0.0}
-
-    def drawn() -> Iterator[Frame]:
-        for index in range(len(track)):
-            started = time.perf_counter()
-            frame = next(frames)
-            spent["render/draw"] += time.perf_counter() - started
-            report(index + 1)
-            yield frame
-
-    def encoded(source: Iterator[Frame]) -> Iterator[Frame]:
-        for frame in source:
-            started = time.perf_counter()
-            yield frame
-            spent["render/encode"] += time.perf_counter() - started
-
-    with timer.stage("render", len(track)) as report, closing(ahead(drawn(), FRAMES_AHEAD)) as source:
-        encode_video(path, encoded(source), fps=track.fps, audio=clip, metadata=provenance.metadata())
-    timer.seconds |= spent
+def _act_out(
+    performance: Performance,
+    plan: EmotionPlan | None,
+    heard: SpeechAnalysis | None,
+    duration_s: float,
+    settings: TalkSettings,
+    seed: int,
+) -> FacialActionTrack:
+    return act_out(
+        performance.track,
+        fps=settings.fps,
+        duration_s=duration_s,
+        plan=plan,
+        speech=heard,
+        seed=child_seed(seed, "motion"),
+        speech_scale=settings.guidance_speech,
+        emotion_scale=settings.guidance_emotion,
+        muscle_scale=settings.guidance_muscles,
+        head_scale=settings.head,
+        gaze_scale=settings.gaze,
+    )
