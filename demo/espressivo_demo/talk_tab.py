@@ -11,8 +11,10 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
+from espressivo.media.audio import save_wav
 from espressivo.media.image import load_image
 from espressivo.provenance import ConsentBasis
+from espressivo.speech.voices import installed_voices, speak
 from espressivo_demo.feeling import Bench, event_number
 from espressivo_demo.filming import Cast, prepare, shoot
 from espressivo_demo.parts import CodeBox, Limits, Stoppable, code_box, frame_html, seed_box, seed_of
@@ -58,6 +60,8 @@ class TalkTab:
     portrait: gr.Image
     speech: gr.Audio
     transcript: gr.Textbox
+    voice: gr.Dropdown
+    say: gr.Button
     length: gr.Slider
     consent: gr.Radio
     size: gr.Slider
@@ -116,6 +120,12 @@ def build_talk(examples: list[Example], speech_example: Path, words: str) -> Tal
                 words, label="What is said (English; makes the lips exact)", lines=2, max_lines=5, max_length=20000,
                 elem_id="transcript",
             )  # fmt: skip
+            voices = installed_voices()
+            with gr.Row(equal_height=True, visible=bool(voices)):
+                voice = gr.Dropdown(
+                    voices, value=next(iter(voices), None), label="Voice", elem_id="voice", scale=2, min_width=120
+                )
+                say = gr.Button("Say these words", elem_id="say", scale=1, min_width=120)
             consent = gr.Radio(
                 CONSENT, value=examples[0].consent, label="Consent: why may this portrait be used?", elem_id="consent"
             )
@@ -152,8 +162,8 @@ def build_talk(examples: list[Example], speech_example: Path, words: str) -> Tal
     portrait.input(lambda: None, None, consent, api_visibility="private")
     speech.input(lambda: "", None, transcript, api_visibility="private")
     return TalkTab(
-        portrait, speech, transcript, length, consent, size, fps, seed, label, gains, strip, film, stop, results, source, video,
-        chart, used, files, code,
+        portrait, speech, transcript, voice, say, length, consent, size, fps, seed, label, gains, strip, film, stop, results,
+        source, video, chart, used, files, code,
     )  # fmt: skip
 
 
@@ -169,6 +179,12 @@ def wire_talk(studio: Studio, thinker: Thinker, tab: TalkTab, bench: Bench, stop
     def preview(text: str, portrait: str | None) -> str:
         return thinker.preview(given_plan(text), Path(portrait)) if portrait else ""
 
+    def say(request: gr.Request, words: str, voice: str) -> str:
+        spoken = studio.new_folder(request.session_hash) / "spoken.wav"
+        save_wav(speak(words, voice), spoken)
+        return str(spoken)
+
+    tab.say.click(kindly(say), [tab.transcript, tab.voice], tab.speech, api_visibility="private", concurrency_id="say")
     gr.on(
         [bench.plan.change, tab.portrait.change, limits.page.load], kindly(preview), [bench.plan, tab.portrait], tab.strip,
         api_visibility="private", concurrency_id="preview", concurrency_limit=limits.num_previews, trigger_mode="always_last",

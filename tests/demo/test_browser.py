@@ -9,6 +9,7 @@ import pretty_midi
 import pytest
 from PIL import Image
 
+from espressivo.speech.voices import installed_voices
 from espressivo_demo.composing import can_engrave
 from espressivo_demo.serving import HEALTH_PATH
 
@@ -131,6 +132,16 @@ def test_a_picture_without_a_face_is_told_so(page, tmp_path):
     page.set_input_files("#portrait input[type=file]", str(path))
     page.wait_for_selector("text=image.no_face")
     assert page.locator("#consent input:checked").count() == 0
+
+
+@pytest.mark.skipif(not installed_voices(), reason="needs flite or espeak-ng")
+def test_typed_words_are_said(page):
+    page.fill("#transcript textarea", "We made it, at last!")
+    with page.expect_response(lambda response: "spoken.wav" in response.url) as sound:  # the player fetches it
+        page.click("#say")
+    assert sound.value.ok
+    assert page.input_value("#transcript textarea") == "We made it, at last!"
+    assert page.errors == []
 
 
 def test_filming_needs_consent(page):

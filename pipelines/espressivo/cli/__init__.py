@@ -14,6 +14,7 @@ from espressivo.cli.ontology import ontology
 from espressivo.cli.plan import plan
 from espressivo.cli.scene import scene
 from espressivo.cli.sign import sign
+from espressivo.cli.speak import speak
 from espressivo.cli.talk import talk
 from espressivo.cli.train import app as train
 from espressivo.cli.verify import verify
@@ -70,6 +71,9 @@ app.command(
         "scene -p p.jpg -s s.wav --plan plan.json --output-folder out",
     )
 )(scene)
+app.command(epilog=_examples('speak "We made it!" -o speech.wav', 'speak "Wir haben es!" --voice espeak-ng/de -o speech.wav'))(
+    speak
+)
 app.command(epilog=_examples("ontology joyful", "ontology --svg emotions.svg"))(ontology)
 app.command(epilog=_examples("demo", "demo --port 8000"))(demo)
 app.command(epilog=_examples("evaluate motion --quick", "evaluate all --json figures.json"))(evaluate)
