@@ -1,9 +1,9 @@
 """The learnt backend at tiny size: real classes, random weights."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,14 +12,16 @@ import torch
 from espressivo.emotion import EmotionRequest, plan_emotion
 from espressivo.errors import CheckpointError, SettingError
 from espressivo.face.track import FacialActionTrack, num_frames
+from espressivo.media.clip import AudioClip
 from espressivo.motion.denoiser_motion import MotionDenoiser
-from espressivo.motion.diffusion import DiffusionMotion
+from espressivo.motion.diffusion import DiffusionMotion, joined
 from espressivo.motion.imitation import read_reference
 from espressivo.motion.lip_geometry import lip_measure
-from espressivo.motion.sampler import windows_of
+from espressivo.motion.sampler import num_windows
 from espressivo.motion.state import ACTION_DIM, EVENT_DIM, SOUND_DIM, STATE_DIM, emotion_dim, speech_dim
 from espressivo.pretrained import load_network, save_network
 from espressivo.speech.analysis import SpeechAnalysis
+from espressivo.speech.features import SAMPLE_RATE_HZ
 from espressivo.speech.phones import Phone
 
 FPS = Fraction(25)
@@ -114,11 +116,43 @@ def test_pieces_do_not_depend_on_where_they_were_cut(plan, speech) -> None:
     np.testing.assert_array_equal(np.concatenate([piece.weights for piece in pieces]), whole.weights)
 
 
-def test_windows_tile_the_clip() -> None:
-    for frames in (1, 29, 30, 31, 55, 56, 200):
-        starts = list(windows_of(frames, 30, 5))
-        assert starts[-1] + 30 >= frames
-        assert all(later - earlier == 20 for earlier, later in pairwise(starts))
+@pytest.mark.parametrize("frames", [1, 29, 30, 31, 50, 51, 200])
+def test_windows_cover_the_clip_and_no_more(frames) -> None:
+    count = num_windows(frames, 30, 5)
+    assert 20 * (count - 1) + 30 >= frames
+    assert count == 1 or 20 * (count - 2) + 30 < frames
+
+
+def arriving(samples: np.ndarray, pieces_s: float, taken: list[float]) -> Iterator[AudioClip]:
+    size = int(pieces_s * SAMPLE_RATE_HZ)
+    for start in range(0, len(samples), size):
+        taken.append(min(len(samples), start + size) / SAMPLE_RATE_HZ)
+        yield AudioClip(samples[None, start : start + size], SAMPLE_RATE_HZ)
+
+
+def test_first_frames_come_before_the_speech_is_over(motion, plan, short_speech) -> None:
+    samples = np.tile(short_speech.mono(SAMPLE_RATE_HZ), 5)
+    taken: list[float] = []
+    pieces = motion.stream_arriving(plan, arriving(samples, 0.25, taken), fps=Fraction(30), seed=1, num_inference_steps=1)
+    first = next(pieces)
+    assert len(first) > 0
+    assert taken[-1] < 0.75 * len(samples) / SAMPLE_RATE_HZ
+    whole = joined([first, *pieces])
+    assert len(whole) == num_frames(len(samples) / SAMPLE_RATE_HZ, Fraction(30))
+    speeds = np.abs(np.diff(whole.weights, axis=0)).max(axis=1)
+    assert speeds.max() < 0.9
+
+
+def test_the_same_arriving_speech_gives_the_same_bytes(motion, plan, short_speech) -> None:
+    samples = np.tile(short_speech.mono(SAMPLE_RATE_HZ), 2)
+    first, second = (
+        joined(motion.stream_arriving(plan, arriving(samples, 0.5, []), fps=FPS, seed=1, num_inference_steps=1)) for _ in range(2)
+    )
+    assert first.weights.tobytes() == second.weights.tobytes()
+
+
+def test_no_speech_gives_no_frames(motion, plan) -> None:
+    assert list(motion.stream_arriving(plan, [], fps=FPS, seed=1)) == []
 
 
 def test_head_and_gaze_can_be_stilled(motion, plan) -> None:

@@ -1,15 +1,21 @@
 """The denoiser's training at tiny size: it runs, learns, stops and goes on as if it had not stopped."""
 
+import hashlib
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from espressivo.errors import CheckpointError
+from espressivo.motion.denoiser_motion import MotionDenoiser
 from espressivo.motion.state import ACTION_DIM, EVENT_DIM, SOUND_DIM, STATE_DIM, Conditions, emotion_dim, speech_dim
-from espressivo.resources import load_config
+from espressivo.pretrained import load_network
+from espressivo.resources import checkpoint_folder, load_config
 from espressivo.training.motion.dataset import Clip, ClipSet, write_clips
-from espressivo.training.motion.train import TrainingSettings, train
+from espressivo.training.motion.train import TrainingSettings, export, train
 from espressivo.training.runs import Run
 
 MODEL = {"channels": 16, "num_layers": 1, "num_heads": 2, "window": 20, "num_kept": 4, "bank_entries": 4, "embedding": 8}
@@ -32,6 +38,11 @@ def clips(tmp_path_factory) -> ClipSet:
     path = tmp_path_factory.mktemp("clips") / "clips.safetensors"
     write_clips((clip(seed) for seed in range(30)), path)
     return ClipSet([[path]], [1.0], MODEL["window"])
+
+
+def write_checksums(folder: Path) -> None:
+    sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(folder.iterdir())]
+    (folder / "SHA256SUMS").write_text("".join(sums))
 
 
 def settings(steps: int) -> TrainingSettings:
@@ -79,3 +90,20 @@ def test_a_stopped_run_continues_as_if_it_had_not_stopped(clips, tmp_path, monke
     train(MODEL, settings(6), clips, second)
     for name, tensor in first.average_weights().items():
         torch.testing.assert_close(second.average_weights()[name], tensor, rtol=0, atol=0)
+
+
+def test_a_run_starts_from_a_checkpoint(clips, tmp_path) -> None:
+    train(MODEL, settings(2), clips, Run(tmp_path / "first"))
+    export(MODEL, Run(tmp_path / "first"), tmp_path / "checkpoint")
+    write_checksums(tmp_path / "checkpoint")
+    still = replace(settings(1), learning_rate=0.0)
+    train(MODEL, still, clips, Run(tmp_path / "second"), init_from=tmp_path / "checkpoint")
+    start = load_network(MotionDenoiser, tmp_path / "checkpoint")
+    weights = Run(tmp_path / "second").average_weights()
+    for name, tensor in start.state_dict().items():
+        torch.testing.assert_close(weights[f"denoiser.{name}"], tensor, rtol=0, atol=0)
+
+
+def test_a_checkpoint_of_other_sizes_is_refused_as_a_start(clips, tmp_path) -> None:
+    with pytest.raises(CheckpointError, match="other sizes"):
+        train(MODEL, settings(1), clips, Run(tmp_path), init_from=checkpoint_folder("motion"))

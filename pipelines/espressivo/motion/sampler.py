@@ -6,6 +6,7 @@ Legend: B passes of guidance, T frames of a window, D numbers of state.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,10 +16,11 @@ from torch import Tensor
 
 from espressivo.motion.denoiser_motion import MotionDenoiser
 from espressivo.motion.guidance import GuidanceSchedule, combine_predictions, guidance_weights, local_mask
-from espressivo.motion.state import REGIONS, STATE_DIM, Conditions, region_masks
+from espressivo.motion.script import Script
+from espressivo.motion.state import REGIONS, STATE_DIM, region_masks
 from espressivo.seeds import numpy_generator
 
-__all__ = ["sample_windows", "windows_of"]
+__all__ = ["num_windows", "sample_windows"]
 
 LARGEST_STANDARDISED = 8.0
 # Frames at a window's end whose speech after it is not in view; 0.2 s, as far as lips prepare for what comes.
@@ -27,14 +29,9 @@ LOOK_AHEAD = 5
 PASSES = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [1.0, 1.0, 1.0]])
 
 
-def windows_of(num_frames: int, window: int, num_kept: int) -> Iterator[int]:
-    """First frame of each window. The last :data:`LOOK_AHEAD` frames of a window are drawn again by the next one."""
-    start = 0
-    while True:
-        yield start
-        if start + window >= num_frames:
-            return
-        start += window - num_kept - LOOK_AHEAD
+def num_windows(num_frames: int, window: int, num_kept: int) -> int:
+    """How many windows a clip takes. The last :data:`LOOK_AHEAD` frames of a window are drawn again by the next one."""
+    return 1 + max(0, math.ceil((num_frames - window) / (window - num_kept - LOOK_AHEAD)))
 
 
 @torch.inference_mode()
@@ -79,9 +76,8 @@ def _denoise(
     return sample[0]
 
 
-def _padded(values: np.ndarray, start: int, window: int) -> Tensor:
-    """``(T, .)`` rows from ``start``; the last row is repeated past the end."""
-    rows = values[start : start + window]
+def _padded(rows: np.ndarray, window: int) -> Tensor:
+    """``(T, .)`` rows of a window; the last one is repeated past the end."""
     missing = window - len(rows)
     return torch.from_numpy(np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)]) if missing else rows.copy())
 
@@ -89,7 +85,7 @@ def _padded(values: np.ndarray, start: int, window: int) -> Tensor:
 def sample_windows(
     denoiser: MotionDenoiser,
     scheduler: Any,  # noqa: ANN401
-    conditions: Conditions,
+    script: Script,
     *,
     schedule: GuidanceSchedule,
     num_steps: int,
@@ -103,35 +99,36 @@ def sample_windows(
     Args:
         denoiser: In evaluation mode.
         scheduler: A diffusers scheduler for predictions of the clean sample; never changed.
-        conditions: Of the whole clip.
+        script: What is to be acted out; of arriving speech, only so much is waited for as a window needs.
         schedule: Weights of guidance.
         num_steps: Denoising steps.
         seed: The same seed gives the same motion.
         mouth_temperature: Standard deviation of the noise that the mouth begins from. The lips are nearly given by what is
             said; less noise keeps them near the middle of what is likely, while head and eyes keep their variety.
-        embedding: ``(Z + 4,)`` emotion read from a reference clip, instead of that of ``conditions``.
+        embedding: ``(Z + 4,)`` emotion read from a reference clip, instead of that of the script.
         on_step: Called after every step of every window.
     """
     given: Tensor | None = None
     mouth = torch.from_numpy(region_masks()[REGIONS.index("mouth_jaw")].copy())
     temperature = torch.where(mouth, mouth_temperature, 1.0)
-    for number, start in enumerate(windows_of(len(conditions), denoiser.window, denoiser.num_kept)):
-        emotion = _padded(conditions.emotion, start, denoiser.window)
+    window, start, number, is_last = denoiser.window, 0, 0, False
+    while not is_last:
+        script.reach(start + window + 1)
+        remaining = script.num_frames - start
+        if remaining <= 0:
+            return  # nothing was said at all
+        is_last = remaining <= window
+        rows = script.rows(start, start + window)
         with torch.inference_mode():
-            felt = denoiser.embed_emotion(emotion[None])[0] if embedding is None else embedding.expand(denoiser.window, -1)
-        parts = {
-            "speech": _padded(conditions.speech, start, denoiser.window),
-            "sound": _padded(conditions.sound, start, denoiser.window),
-            "embedding": felt,
-            "actions": _padded(conditions.actions, start, denoiser.window),
-            "events": _padded(conditions.events, start, denoiser.window),
-            "activity": _padded(conditions.activity[:, None], start, denoiser.window)[:, 0],
-        }
+            emotion = _padded(rows.emotion, window)[None]
+            felt = denoiser.embed_emotion(emotion)[0] if embedding is None else embedding.expand(window, -1)
+        parts = {name: _padded(getattr(rows, name), window) for name in ("speech", "sound", "actions", "events")}
+        parts |= {"embedding": felt, "activity": _padded(rows.activity[:, None], window)[:, 0]}
         rng = numpy_generator(seed, "diffusion", str(number))
-        noise = torch.from_numpy(rng.standard_normal((denoiser.window, STATE_DIM), dtype=np.float32)) * temperature
+        noise = torch.from_numpy(rng.standard_normal((window, STATE_DIM), dtype=np.float32)) * temperature
         state = _denoise(denoiser, scheduler, noise, given, parts, schedule, num_steps, on_step)
         old = 0 if given is None else len(given)
-        remaining = len(conditions) - start
-        end = remaining if remaining <= denoiser.window else denoiser.window - LOOK_AHEAD
+        end = remaining if is_last else window - LOOK_AHEAD
         new, given = state[old:end], state[end - denoiser.num_kept : end]
         yield denoiser.restore(new).numpy()
+        start, number = start + window - denoiser.num_kept - LOOK_AHEAD, number + 1

@@ -140,6 +140,8 @@ class Conditions:
         *,
         num_frames: int,
         seed: int,
+        events_seed: int | None = None,
+        start_s: float = 0.0,
         captured: bool = False,
         gaze_scale: float = 1.0,
         blink_scale: float = 1.0,
@@ -151,23 +153,27 @@ class Conditions:
             speech: What is said, ``None`` for silence.
             num_frames: T.
             seed: Of the clip; the natural irregularity of held expressions and the moments of blinks belong to it.
+            events_seed: Of blinks and gaze, where they are not the clip's: in passages of a clip.
+            start_s: Where the frames begin on the plan's clock; the speech's begins with them.
             captured: Move the mouth as captured ones do, by the sound; else as the articulatory teacher does, by the phones.
             gaze_scale: Size of gaze shifts.
             blink_scale: Rate of blinks.
         """
         frame_s = 1.0 / float(MODEL_FPS)
         times_s = (np.arange(num_frames, dtype=np.float64) + 0.5) * frame_s
+        plan_s = times_s + start_s
         heard, activity = speech_condition(speech, times_s)
-        carriage = carriage_of(plan, times_s)
-        timeline = Timeline.of(times_s, frame_s, num_frames * frame_s, seed, carriage, speech)
+        carriage = carriage_of(plan, plan_s)
+        eyes_seed = seed if events_seed is None else events_seed
+        timeline = Timeline.of(times_s, frame_s, num_frames * frame_s, eyes_seed, carriage, speech)
         sound = np.zeros((num_frames, SOUND_DIM), np.float32)
         if captured and speech is not None:
             sound = np.concatenate([sound_condition(speech, times_s), np.ones((num_frames, 1), np.float32)], axis=1)
         return cls(
             heard,
             sound,
-            emotion_condition(plan, times_s),
-            action_condition(plan, times_s, seed, carriage),
+            emotion_condition(plan, plan_s),
+            action_condition(plan, plan_s, seed, carriage),
             event_condition(timeline, gaze_scale, blink_scale),
             activity,
         )

@@ -42,6 +42,8 @@ def _parser() -> argparse.ArgumentParser:
     training.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     training.add_argument("--minutes", type=float, help="train for this long instead of the number of steps in the config")
     training.add_argument("--compile", action="store_true", help="let torch compile the denoiser")
+    start = "checkpoint to start from instead of fresh weights, with the config's settings for fine tuning"
+    training.add_argument("--init-from", type=Path, metavar="FOLDER", help=start)
     training.add_argument("--model", default="model", help="section of the config that describes the denoiser")
     exporting = commands.add_parser("export", help="write the checkpoint of a run")
     exporting.add_argument("--run", type=Path, required=True)
@@ -56,12 +58,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = load_config("train/motion.yaml")
     if options.command == "train":
         torch.set_num_threads(options.threads)
-        settings = TrainingSettings(**config["training"])
+        settings = TrainingSettings(**config["training"] | (config["fine_tuning"] if options.init_from else {}))
         shares = settings.shares[: len(options.data)]
         model = config[options.model]
         clips = ClipSet(options.data, shares, model["window"], options.device)
         run = Run(options.run)
-        train(model, settings, clips, run, options.minutes, compiled=options.compile)
+        train(model, settings, clips, run, options.minutes, init_from=options.init_from, compiled=options.compile)
     elif options.command == "export":
         export(config[options.model], Run(options.run), options.output)
     else:

@@ -12,12 +12,13 @@ from diffusers import DDIMScheduler
 from torch import Tensor, nn
 from torch.nn import functional
 
+from espressivo.errors import CheckpointError
 from espressivo.face.arkit import ARKIT_NAMES
 from espressivo.motion.denoiser_motion import MotionDenoiser
 from espressivo.motion.emotion_bank import gaussian_divergence
 from espressivo.motion.noise import make_scheduler
 from espressivo.motion.state import ACTION_DIM, EVENT_DIM, SOUND_DIM, STATE_DIM, emotion_dim, emotion_faces, speech_dim
-from espressivo.pretrained import save_network
+from espressivo.pretrained import load_network, save_network
 from espressivo.seeds import child_seed
 from espressivo.training.motion.dataset import Batch, ClipSet
 from espressivo.training.runs import MovingAverage, Run, warm_cosine
@@ -38,7 +39,7 @@ PERSON_OFFSET_SD, PERSON_LOG_SD = 0.3, 0.2
 
 @dataclass(frozen=True, slots=True)
 class TrainingSettings:
-    """``configs/train/motion.yaml``, section ``training``.
+    """``configs/train/motion.yaml``, section ``training``; ``fine_tuning`` changes some of it.
 
     Attributes:
         steps: Optimiser steps, if no time is given.
@@ -255,6 +256,15 @@ def _held_out(trained: _Trained, scheduler: DDIMScheduler, clips: ClipSet, setti
     ].item()
 
 
+def _start_from(folder: Path, denoiser: MotionDenoiser) -> None:
+    start = load_network(MotionDenoiser, folder)
+    if dict(start.config) != dict(denoiser.config):
+        raise CheckpointError(
+            "checkpoint.mismatch", f"{folder} has other sizes than the model that is trained; choose its --model"
+        )
+    denoiser.load_state_dict(start.state_dict(), strict=True)
+
+
 def train(
     model: dict[str, Any],
     settings: TrainingSettings,
@@ -262,6 +272,7 @@ def train(
     run: Run,
     minutes: float | None = None,
     *,
+    init_from: Path | None = None,
     compiled: bool = False,
 ) -> None:
     """Train, or continue a run that was stopped, on the device that holds the clips.
@@ -272,14 +283,21 @@ def train(
         clips: What to learn from.
         run: Where the state is kept.
         minutes: Train for this long instead of a number of steps; the learning rate follows the clock.
+        init_from: Checkpoint of the same sizes whose weights and standardisation a new run starts from; fresh ones by default.
         compiled: Let torch compile the denoiser; pays on a graphics card in runs of some minutes.
+
+    Raises:
+        CheckpointError: ``init_from`` is not a checkpoint of the denoiser, or its sizes are not those of ``model``.
     """
     trained = _Trained(model, settings.seed).to(clips.device)
     if compiled:
         trained.denoiser.compile()
-    mean, scale = clips.statistics()
-    trained.denoiser.state_mean.copy_(mean)
-    trained.denoiser.state_scale.copy_(scale)
+    if init_from is None:
+        mean, scale = clips.statistics()
+        trained.denoiser.state_mean.copy_(mean)
+        trained.denoiser.state_scale.copy_(scale)
+    else:
+        _start_from(init_from, trained.denoiser)
     scheduler = make_scheduler()
     average = MovingAverage(trained, settings.average)
     optimizer = torch.optim.AdamW(trained.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
