@@ -2,7 +2,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from espressivo.render.rasterizer import EMPTY, mark_jumps, rasterize, scale_colours, vertex_normals
+from espressivo.render.pixels import mark_jumps, scale_colours
+from espressivo.render.rasterizer import EMPTY, rasterize, vertex_normals
 
 TRIANGLE = np.array([[0, 1, 2]], np.int32)
 coordinate = st.floats(-5, 25, width=32)
@@ -48,8 +49,10 @@ def test_jumps_are_marked_on_both_sides():
     places = np.stack(np.meshgrid(np.arange(8), np.arange(6)), axis=-1).astype(np.float32)
     assert mark_jumps(places, 2.0) is None
     places[:, 4:, 0] += 5
-    mask = mark_jumps(places, 2.0)
-    assert mask is not None
+    found = mark_jumps(places, 2.0)
+    assert found is not None
+    mask, box = found
+    assert (box.left, box.right, box.top, box.bottom) == (3, 5, 0, 6)
     assert set(np.flatnonzero(mask.any(axis=0))) == {3, 4}
 
 

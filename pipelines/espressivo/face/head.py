@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
@@ -176,9 +177,11 @@ class MorphableHead:
         moved: NDArray[np.float32] = self.eye_centres + np.tensordot(np.asarray(identity, np.float32), self.eye_centre_modes, 1)
         return moved
 
-    def landmarks(self, vertices: NDArray[np.float32]) -> NDArray[np.float32]:
-        """``(468, 3)`` MediaPipe's face points on ``(V, 3)`` vertices (or displacements)."""
-        found: NDArray[np.float32] = (vertices[self.landmark_vertices] * self.landmark_weights[:, :, None]).sum(axis=1)
+    def landmarks(self, vertices: NDArray[np.float32], which: Sequence[int] | slice = slice(None)) -> NDArray[np.float32]:
+        """``(468, 3)`` MediaPipe's face points on ``(V, 3)`` vertices (or displacements), or some of them in that order."""
+        which = which if isinstance(which, slice) else list(which)
+        corners = vertices[self.landmark_vertices[which]]
+        found: NDArray[np.float32] = (corners * self.landmark_weights[which, :, None]).sum(axis=1)
         return found
 
 

@@ -108,9 +108,8 @@ def _look(image: Image, fit: HeadFit, side: int) -> EyeLook:
 
 def lid_gap(fit: HeadFit, side: int, points: Float) -> float:
     """Distance of the lids of one eye (0 left, 1 right) at ``points`` ``(V, 3)``, pixels; negative where they overlap."""
-    marks = fit.head.landmarks(points)
-    upper, lower = (list(rim) for rim in zip(*LID_PAIRS[side], strict=True))
-    return float((marks[lower, 1] - marks[upper, 1]).mean())
+    upper, lower = (fit.head.landmarks(points, rim)[:, 1] for rim in zip(*LID_PAIRS[side], strict=True))
+    return float((lower - upper).mean())
 
 
 def _closed_points(fit: HeadFit, side: int) -> Float:

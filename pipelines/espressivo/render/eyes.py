@@ -6,23 +6,26 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from espressivo.face.head import Tissue
 from espressivo.render.eye_looks import EYES, UPPER_RIM, EyeLook, lid_gap
 from espressivo.render.fitting import HeadFit
 from espressivo.render.imaging import AREA, CUBIC, LINEAR, as_alpha, blur, fill_polygon, resize, sample, smoothstep
 from espressivo.render.layers import Canvas, Layer
+from espressivo.render.lid_painting import paint_lid
 from espressivo.render.rasterizer import rasterize
-from espressivo.render.topology import HeadTopology
+from espressivo.render.topology import HeadTopology, Part
 
 __all__ = ["draw_eye"]
 
 Float = NDArray[np.float32]
 
-MARGIN = 1.0
+# Units of the head beside the line of the lids.
+BALL_MARGIN, LID_MARGIN = 0.1, 1.0
+LID_BEFORE_EYE = 0.12
 # Part of the way from the photograph's lids to closed ones over which the painted lid, then its lashes, come in.
 CLOSING = (0.15, 0.75)
 LASHES = (0.3, 0.9)
 SHUT = (0.98, 1.04)
-UPPER_LID = (0.02, 0.2)
 # Movement over which the painted eye takes over from the photograph: pixels at least, units of the head.
 STILL_PX, STILL = 0.35, 0.08
 LOWER_LID = 9  # points of an eye's contour up to the inner corner
@@ -32,30 +35,19 @@ def draw_eye(
     fit: HeadFit, topology: HeadTopology, look: EyeLook, side: int, points: Float, frame: tuple[int, int]
 ) -> tuple[Layer, ...]:
     """Layers of one eye at ``points`` ``(V, 3)``: the eyeball, then the closing lid; none while it is as in the photograph."""
-    marks = fit.head.landmarks(points)
-    canvas = Canvas.around(marks[list(EYES[side])], MARGIN * fit.scale, frame, fit.scale)
-    if canvas is None:
-        return ()
-    eyeball = fit.head.eye_vertices[side]
-    drift = points[list(_corners(fit, side)), :2] - look.source[list(_corners(fit, side))]
-    moved = np.abs(points[:, :2] - look.source - drift.mean(axis=0))
-    lid_points = fit.head.landmark_vertices[list(UPPER_RIM[side]), 0]
-    activity = float(smoothstep(float(max(moved[eyeball].max(), moved[lid_points].max())), 0.0, max(STILL_PX, STILL * fit.scale)))
+    contour = fit.head.landmarks(points, EYES[side])
+    corners = fit.head.landmark_vertices[[UPPER_RIM[side][0], UPPER_RIM[side][-1]], 0]
+    drift = (points[corners, :2] - look.source[corners]).mean(axis=0)
+    shown = np.concatenate([fit.head.eye_vertices[side], fit.head.landmark_vertices[list(UPPER_RIM[side]), 0]])
+    moved = np.abs(points[shown, :2] - look.source[shown] - drift)
+    activity = float(smoothstep(float(moved.max()), 0.0, max(STILL_PX, STILL * fit.scale)))
     if activity == 0:
         return ()
-    drawn = canvas.cells(points)
-    drawn[eyeball, 2] -= 0.12 * fit.scale
-    both = rasterize(drawn, topology.eyes[side], canvas.height, canvas.width)
-    num_skin = len(topology.eyes[side]) - len(topology.eyeballs[side])
-    opening = _opening(canvas, canvas.cells(marks[list(EYES[side])])[:, :2])
-    layers = []
-    if opening.any():
-        layers.append(_ball_layer(fit, topology, look, side, canvas, drawn, opening, drift.mean(axis=0), activity))
-    closing = 1 - lid_gap(fit, side, points) / max(look.gap, 1e-3)
-    if closing > CLOSING[0]:
-        values = np.concatenate([look.closed, fit.head.lid[side][:, None]], axis=1)
-        layers.append(_lid_layer(look, canvas, both.interpolate(values), (both.index >= 0) & (both.index < num_skin), closing))
-    return tuple(layers)
+    layers = [
+        _ball_layer(fit, topology.eyeballs[side], look, contour, points, drift, frame, activity),
+        _lid_layer(fit, topology, look, side, contour, points, frame),
+    ]
+    return tuple(layer for layer in layers if layer is not None)
 
 
 def _opening(canvas: Canvas, contour: Float) -> Float:
@@ -70,29 +62,28 @@ def _opening(canvas: Canvas, contour: Float) -> Float:
     return as_alpha(between) * smoothstep(float(gap.max()) / canvas.zoom, 0.2, 2.5)
 
 
-def _corners(fit: HeadFit, side: int) -> tuple[int, int]:
-    inner, outer = fit.head.landmark_vertices[[UPPER_RIM[side][0], UPPER_RIM[side][-1]], 0]
-    return int(inner), int(outer)
-
-
 def _ball_layer(
     fit: HeadFit,
-    topology: HeadTopology,
+    part: Part,
     look: EyeLook,
-    side: int,
-    canvas: Canvas,
-    drawn: Float,
-    opening: Float,
+    contour: Float,
+    points: Float,
     drift: Float,
+    frame: tuple[int, int],
     activity: float,
-) -> Layer:
-    """The eyeball, sampled at the frame's own resolution; only its outline is drawn finer."""
+) -> Layer | None:
+    """The eyeball between the lids, sampled at the frame's own resolution; only its outline is drawn finer."""
+    canvas = Canvas.around(contour, BALL_MARGIN * fit.scale + 2, frame, fit.scale)
+    if canvas is None:
+        return None
+    opening = _opening(canvas, canvas.cells(contour)[:, :2])
+    if not opening.any():
+        return None
     region = canvas.region
     plain = Canvas(region, 1)
-    cells = (drawn.copy() + 0.0) if canvas.zoom == 1 else _rescaled(drawn, canvas.zoom)
-    raster = rasterize(cells, topology.eyeballs[side], plain.height, plain.width)
+    raster = rasterize(plain.cells(points[part.vertices]), part.triangles, plain.height, plain.width)
     corner = np.array([look.region.left, look.region.top], np.float32)
-    place = raster.interpolate(look.source) - corner
+    place = raster.interpolate(look.source[part.vertices]) - corner
     ball = sample(look.ball, place, CUBIC, cv2.BORDER_REPLICATE).astype(np.float32)
     lamp = region.grid() - drift - corner
     ball += sample(look.catch_light, lamp, LINEAR, cv2.BORDER_REPLICATE)
@@ -101,23 +92,19 @@ def _ball_layer(
     return Layer(region, ball * alpha[..., None], alpha)
 
 
-def _rescaled(cells: Float, zoom: int) -> Float:
-    plain = cells.copy()
-    plain[:, :2] = (cells[:, :2] + 0.5) / np.float32(zoom) - 0.5
-    return plain
-
-
-def _lid_layer(look: EyeLook, canvas: Canvas, seen: Float, is_skin: NDArray[np.bool_], closing: float) -> Layer:
-    """The painted lid over the upper lid, ``seen`` ``(h, w, 3)``: its place when closed, and how much it is upper lid."""
-    place = np.ascontiguousarray(seen[..., :2] - np.array([look.region.left, look.region.top], np.float32))
-    skin, lid_alpha, lash_alpha = (
-        sample(picture, place, LINEAR, cv2.BORDER_REPLICATE) for picture in (look.lid, look.lid_alpha, look.lash_alpha)
-    )
-    upper = smoothstep(seen[..., 2], *UPPER_LID)
-    lid = lid_alpha * is_skin * upper * smoothstep(closing, *CLOSING)
-    shut = smoothstep(closing, *SHUT)
-    lash = lash_alpha * is_skin * (upper + (1 - upper) * shut) * smoothstep(closing, *LASHES)
-    alpha = lid + lash - lid * lash
-    mixed = skin * (lid * (1 - lash))[..., None] + look.lash_colour * lash[..., None]
-    colour = mixed / np.maximum(alpha, 1e-4)[..., None]
-    return canvas.finish(colour.astype(np.float32), alpha.astype(np.float32))
+def _lid_layer(
+    fit: HeadFit, topology: HeadTopology, look: EyeLook, side: int, contour: Float, points: Float, frame: tuple[int, int]
+) -> Layer | None:
+    """The painted lid over the upper lid as it comes down."""
+    closing = 1 - lid_gap(fit, side, points) / max(look.gap, 1e-3)
+    canvas = Canvas.around(contour, LID_MARGIN * fit.scale, frame, fit.scale)
+    if closing <= CLOSING[0] or canvas is None:
+        return None
+    part = topology.eyes[side]
+    num_skin = len(part.triangles) - len(topology.eyeballs[side].triangles)
+    own = points[part.vertices]
+    own[fit.head.tissue[part.vertices] == Tissue.EYE, 2] -= LID_BEFORE_EYE * fit.scale
+    raster = rasterize(canvas.cells(own), part.triangles, canvas.height, canvas.width)
+    place = look.closed[part.vertices] - np.array([look.region.left, look.region.top], np.float32)
+    amounts = [float(smoothstep(closing, *over)) for over in (CLOSING, LASHES, SHUT)]
+    return paint_lid(canvas, raster, num_skin, place, fit.head.lid[side][part.vertices], look, *amounts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -155,7 +156,7 @@ class RigidMotion:
         after: Float = (before - seen @ self.rotation[:2, 2]) / self.rotation[2, 2] + self.pivot[2] + self.shift[2]
         return after
 
-    @property
+    @cached_property
     def is_rest(self) -> bool:
         """Whether nothing moves."""
         return bool(np.allclose(self.rotation, np.eye(3), atol=1e-6) and not self.shift.any() and self.zoom == 1)

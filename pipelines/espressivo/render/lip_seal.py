@@ -30,9 +30,8 @@ OVERLAP: Final = 0.10
 
 def lip_gaps(fit: HeadFit, points: Float) -> Float:
     """Distances between pairs of points of the inner lips, units of the head."""
-    marks = fit.head.landmarks(points)
-    upper, lower = (list(side) for side in zip(*LIP_PAIRS, strict=True))
-    gaps: Float = (marks[lower, 1] - marks[upper, 1]) / np.float32(fit.scale)
+    upper, lower = (fit.head.landmarks(points, side)[:, 1] for side in zip(*LIP_PAIRS, strict=True))
+    gaps: Float = (lower - upper) / np.float32(fit.scale)
     return gaps
 
 

@@ -8,6 +8,7 @@ smoothly behind the person.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import cv2
@@ -16,8 +17,9 @@ from numpy.typing import NDArray
 
 from espressivo.face.landmark_groups import FACE_OVAL
 from espressivo.render.fitting import HeadFit
-from espressivo.render.imaging import AREA, LINEAR, blur, resize, smoothstep
-from espressivo.render.rasterizer import rasterize, static_background
+from espressivo.render.imaging import AREA, CUBIC, LINEAR, blur, resize, sample, smoothstep
+from espressivo.render.pixels import TILE_PX, classify, kinds_of, static_background
+from espressivo.render.rasterizer import rasterize
 from espressivo.render.regions import Region
 from espressivo.render.topology import HeadTopology
 
@@ -58,14 +60,25 @@ class PersonMatte:
     alpha: Image
     background: Image
 
-    def steady(self, moved: Image, places: Float) -> None:
-        """Put the still background back into the warped region, in place.
+    def carry(self, photograph: Image, places: Float) -> Image:
+        """The person carried over the still background: ``(h, w, 3)`` at ``region``.
 
         Args:
-            moved: ``(h, w, 3)`` the warped photograph at ``region``.
-            places: ``(h, w, 2)`` portrait coordinates that it was taken from.
+            photograph: ``(H, W, 3)`` the whole portrait.
+            places: ``(h, w, 2)`` portrait coordinates that each pixel is taken from.
         """
-        static_background(moved, places, self.alpha, self.background, self.region.left, self.region.top)
+        moved = self.background.copy()
+        seen, busy = classify(places, self._kinds, self.region.left, self.region.top)
+        for row in np.flatnonzero(busy.any(axis=1)):
+            first, last = np.flatnonzero(busy[row])[[0, -1]]
+            part = slice(row * TILE_PX, (row + 1) * TILE_PX), slice(first * TILE_PX, (last + 1) * TILE_PX)
+            moved[part] = sample(photograph, places[part], CUBIC)
+        static_background(moved, seen, places, self.alpha, self.background, self.region.left, self.region.top)
+        return moved
+
+    @cached_property
+    def _kinds(self) -> Image:
+        return kinds_of(self.alpha)
 
 
 def person_matte(image: Image, fit: HeadFit, topology: HeadTopology, points: Float, region: Region) -> PersonMatte:

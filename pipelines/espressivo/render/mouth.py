@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from espressivo.face.head import Tissue
-from espressivo.face.landmark_groups import CHEEKS, INNER_LIPS, LEFT_EYE, LIP_PAIRS, MOUTH_CORNERS, RIGHT_EYE
+from espressivo.face.landmark_groups import CHEEKS, INNER_LIPS, LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE
 from espressivo.render.fitting import HeadFit
 from espressivo.render.imaging import as_alpha, blur, dilate, fill_polygon, pull_push, smoothstep
 from espressivo.render.layers import Canvas, Layer
 from espressivo.render.lip_seal import lip_gaps
-from espressivo.render.rasterizer import Raster, rasterize, vertex_normals
+from espressivo.render.mouth_shading import LIP, TEETH, shade_mouth
 from espressivo.render.regions import Region
 from espressivo.render.shown_teeth import ShownTeeth, shown_teeth
 from espressivo.render.topology import HeadTopology
@@ -33,21 +33,13 @@ MOVED_LIPS = (0.03, 0.25)
 EMPTIED, LIP_RING = 0.05, 0.15
 LINING = (0.07, 0.38)
 STRICTLY_INSIDE = 0.05
-BEHIND_LIPS, THROAT_BEHIND = 0.3, 1.3
 # RGB against their mean: what gums, tongue and throat look like where the portrait's own lips say nothing. Engineering.
 ROSE = np.array([1.40, 0.78, 0.82], np.float32)
 DARK_RED = np.array([1.83, 0.55, 0.62], np.float32)
 # Range of the channels of skin, part of its brightness, from which on a picture is in colour.
 COLOURFUL = 0.15
 ENAMEL = np.array([1.03, 1.0, 0.93], np.float32)
-LIGHT = np.array([0.08, 0.35, 0.93], np.float32)
-HIGHLIGHT = np.array([0.05, 0.45, 0.89], np.float32)
-# How far light reaches into the mouth, by tissue, units of the head: skin, tongue, teeth, eye, gum, lash. Engineering.
-REACH = np.array([2.2, 2.7, 3.4, 2.0, 2.6, 2.0], np.float32)
-INTO_THROAT, THROAT_LIGHT = (0.2, 0.55), 0.4
-FAR_TEETH = (1.3, 2.4)
 TOOTH_GAP, GROOVE_SHADE = 0.16, 0.72
-TOOTH_CONTRAST = 0.45
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,52 +171,16 @@ def draw_mouth(
         return None
     unit = fit.scale * canvas.zoom
     strictly, lips = _within_lips(canvas, marks, unit)
-    drawn = np.ones(len(topology.mouth), bool)
-    if own is not None:
-        # The upper teeth that the photograph shows are all there is of them: the head's would hang below as a second row. Lips
-        # that are apart in the photograph show their whole red; there is no inner side to turn out.
-        drawn = ~topology.upper_arch & (topology.mouth_tissue != Tissue.SKIN)
-    raster = rasterize(canvas.cells(points), np.ascontiguousarray(topology.mouth[drawn]), canvas.height, canvas.width)
-    view = _View.of(fit, topology, topology.mouth_tissue[drawn], raster, points)
-    lining = np.maximum(smoothstep(view.lining, *LINING), strictly)
-    alpha = np.where(view.is_lip, lining, np.float32(1)) * lips
-    alpha[view.throat] = lips[view.throat]
-    colour = _close_gaps(_shade(view, palette), view.tissue == Tissue.TEETH, unit) * _shadow_of_lips(alpha, unit)[..., None]
+    # The upper teeth that the photograph shows are all there is of them: the head's would hang below as a second row. Lips that
+    # are apart in the photograph show their whole red; there is no inner side to turn out.
+    part = topology.mouth if own is None else topology.lower_mouth
+    view = shade_mouth(canvas, fit, topology, part, palette, points)
+    alpha = np.where(view.kind == LIP, np.maximum(smoothstep(view.lining, *LINING), strictly), np.float32(1)) * lips
+    colour = _close_gaps(view.colour, view.kind == TEETH, unit) * _shadow_of_lips(alpha, unit)[..., None]
     if own is not None:
         teeth, teeth_alpha = own.drawn(canvas, points, _width(marks) / max(_width(fit.landmarks), 1.0))
         colour = colour * (1 - teeth_alpha[..., None]) + teeth * teeth_alpha[..., None]
     return canvas.finish(colour, alpha * np.float32(opening))
-
-
-@dataclass(frozen=True, eq=False)
-class _View:
-    """What each pixel of the canvas shows; maps ``(h, w)`` or ``(h, w, 3)``."""
-
-    tissue: NDArray[np.uint8]
-    throat: NDArray[np.bool_]
-    lining: Float
-    behind: Float
-    normal: Float
-    tone: Float
-
-    @classmethod
-    def of(cls, fit: HeadFit, topology: HeadTopology, tissues: NDArray[np.uint8], raster: Raster, points: Float) -> _View:
-        head = fit.head
-        normals = vertex_normals(points * np.array([1, -1, 1], np.float32), topology.mouth)
-        values = np.concatenate([normals, head.tone, topology.lining[:, None], points[:, 2:] / np.float32(fit.scale)], axis=1)
-        seen = raster.interpolate(values)
-        front = head.landmarks(points)[list(LIP_PAIRS[3]), 2].mean() / fit.scale
-        behind = np.clip(front - seen[..., 7] - BEHIND_LIPS, 0, 6).astype(np.float32)
-        drawn = raster.index >= 0
-        tissue = np.where(drawn, tissues[np.maximum(raster.index, 0)], Tissue.SKIN).astype(np.uint8)
-        normal = seen[..., :3] / (np.linalg.norm(seen[..., :3], axis=-1, keepdims=True) + 1e-6)
-        throat = ~drawn | ((tissue == Tissue.SKIN) & (behind > THROAT_BEHIND))
-        return cls(tissue, throat, seen[..., 6], behind, normal.astype(np.float32), seen[..., 3:6])
-
-    @property
-    def is_lip(self) -> NDArray[np.bool_]:
-        skin: NDArray[np.bool_] = self.tissue == Tissue.SKIN
-        return skin
 
 
 def _within_lips(canvas: Canvas, marks: Float, unit: float) -> tuple[Float, Float]:
@@ -273,23 +229,6 @@ def _not_crossed(contour: Float) -> Float:
     apart = contour.copy()
     apart[: half + 1, 1] = np.maximum(contour[: half + 1, 1], np.interp(contour[: half + 1, 0], upper[order, 0], upper[order, 1]))
     return apart
-
-
-def _shade(view: _View, palette: MouthPalette) -> Float:
-    lambert = np.abs(view.normal @ LIGHT)
-    paint = np.where(view.is_lip[..., None], palette.lip * np.float32(0.62), palette.tissue[view.tissue])
-    dark = np.exp(-((view.behind / REACH[view.tissue]) ** 2))
-    wrap = np.where(view.is_lip, 0.72 + 0.28 * lambert, 0.42 + 0.62 * lambert)
-    shine = np.where(view.is_lip, 0, np.clip(view.normal @ HIGHLIGHT, 0, 1) ** 40)
-    throat = palette.tissue[Tissue.SKIN] * np.float32(THROAT_LIGHT)
-    near = paint * view.tone**TOOTH_CONTRAST * wrap[..., None] + (shine * palette.brightness)[..., None]
-    lit = near * dark[..., None] + throat * (1 - dark[..., None])
-    far = smoothstep(view.behind, *FAR_TEETH) * (view.tissue != Tissue.TONGUE)
-    deep = np.where(view.is_lip, smoothstep(view.lining, *INTO_THROAT), far)[..., None]
-    lit = lit * (1 - deep) + throat * deep
-    lit[view.throat] = throat
-    shaded: Float = lit.astype(np.float32)
-    return shaded
 
 
 def _shadow_of_lips(alpha: Float, unit: float) -> Float:

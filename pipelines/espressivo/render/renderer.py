@@ -21,10 +21,10 @@ from espressivo.render.eye_looks import EyeLook, eye_looks
 from espressivo.render.eyes import draw_eye
 from espressivo.render.fitting import HeadFit, RigidMotion, fit_head
 from espressivo.render.framing import UpperEdge, upper_edge
-from espressivo.render.imaging import CUBIC, blur, repeatable, sample
+from espressivo.render.imaging import blur, repeatable
 from espressivo.render.matte import PersonMatte, person_matte
 from espressivo.render.mouth import MouthPalette, draw_mouth, mouth_palette
-from espressivo.render.rasterizer import mark_jumps, scale_colours
+from espressivo.render.pixels import blend, mark_jumps, scale_colours
 from espressivo.render.shading import FoldMap, PortraitLight, fold_maps, fold_photograph, portrait_light
 from espressivo.render.sizing import prepare_portrait
 from espressivo.render.topology import HeadTopology
@@ -187,8 +187,7 @@ class PortraitRenderer:
         )
         frame = portrait.image.copy()
         region = warp.region.slices
-        moved = sample(folded, field.sample, CUBIC)
-        portrait.matte.steady(moved, field.sample)
+        moved = portrait.matte.carry(folded, field.sample)
         _soften_seams(moved, field.sample, fit.scale)
         scale_colours(moved, field.light, portrait.light.tint)
         frame[region] = moved
@@ -214,13 +213,12 @@ def _held_back(angles: Float) -> Float:
 
 def _soften_seams(moved: Image, places: Float, scale: float) -> None:
     """Where one part of the face covers another the warp is cut by the pixel: soften these edges, in place."""
-    seams = mark_jumps(places, max(SEAM_PX, SEAM * scale))
-    if seams is None:
+    jumps = mark_jumps(places, max(SEAM_PX, SEAM * scale))
+    if jumps is None:
         return
-    rows, columns = np.flatnonzero(seams.any(axis=1)), np.flatnonzero(seams.any(axis=0))
+    mask, box = jumps
     margin = 4
-    window = (slice(max(rows[0] - margin, 0), rows[-1] + margin), slice(max(columns[0] - margin, 0), columns[-1] + margin))
+    window = (slice(max(box.top - margin, 0), box.bottom + margin), slice(max(box.left - margin, 0), box.right + margin))
     width = max(SEAM_BLUR_PX, SEAM_BLUR * scale)
-    amount = np.clip(blur(seams[window], width) * 1.6, 0, 1)[..., None]
     part = moved[window]
-    part[:] = (part * (1 - amount) + blur(part, width) * amount + 0.5).astype(np.uint8)
+    blend(part, blur(part, width), np.clip(blur(mask[window], width) * 1.6, 0, 1))

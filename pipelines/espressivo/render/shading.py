@@ -18,7 +18,8 @@ from espressivo.face.landmark_groups import CHEEKS
 from espressivo.render.fitting import HeadFit
 from espressivo.render.folds import FOLDS, Fold
 from espressivo.render.imaging import LINEAR, blur, resize, smoothstep
-from espressivo.render.rasterizer import scale_colours, vertex_normals
+from espressivo.render.pixels import scale_colours
+from espressivo.render.rasterizer import vertex_normals
 from espressivo.render.regions import Region
 from espressivo.render.topology import HeadTopology
 

@@ -11,7 +11,7 @@ from espressivo.face.head import MorphableHead, Tissue
 from espressivo.face.landmark_groups import MOUTH_CORNERS
 from espressivo.render.imaging import smoothstep
 
-__all__ = ["HeadTopology"]
+__all__ = ["HeadTopology", "Part"]
 
 # Units of the head: a face is about 14 high.
 THROAT_DEPTH = 0.6
@@ -24,6 +24,25 @@ Triangles = NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False)
+class Part:
+    """Some triangles with vertices of their own.
+
+    Attributes:
+        vertices: ``(N,)`` which vertices of the head.
+        triangles: ``(T, 3)`` int32, indices into ``vertices``.
+    """
+
+    vertices: NDArray[np.int64]
+    triangles: Triangles
+
+    @classmethod
+    def of(cls, triangles: Triangles) -> Part:
+        """From triangles of the head."""
+        vertices, local = np.unique(triangles, return_inverse=True)
+        return cls(vertices.astype(np.int64), np.ascontiguousarray(local.reshape(-1, 3), np.int32))
+
+
+@dataclass(frozen=True, eq=False)
 class HeadTopology:
     """Parts of the mesh by their role in the picture.
 
@@ -31,27 +50,25 @@ class HeadTopology:
         surface: ``(T, 3)`` triangles of skin and eyes, the outside of the head.
         surface_is_eye: ``(T,)`` bool.
         skin: Triangles of skin alone.
-        mouth: ``(M, 3)`` what can be seen through the lips: inner lips, tongue, teeth, gums; beyond
-            ``THROAT_DEPTH`` the mouth is a dark throat, not the mesh's bag.
-        mouth_tissue: ``(M,)`` tissue of each.
-        upper_arch: ``(M,)`` bool, upper teeth and gums.
+        mouth: What can be seen through the lips: inner lips, tongue, teeth, gums; beyond ``THROAT_DEPTH`` the mouth is a dark
+            throat, not the mesh's bag.
+        lower_mouth: The same without what a photograph that shows its teeth has itself: inner lips, upper teeth and gums.
         upper_teeth: Vertices of the upper teeth.
         lining: ``(V,)`` way from the lips into the mouth, made longer at the corners, where lips are thin and the photograph has
             no lip to show.
-        eyes: Eyeballs with the lids around them: left, right.
+        eyes: The lids and then the eyeballs: left, right.
         eyeballs: Eyeballs alone: left, right.
     """
 
     surface: Triangles
     surface_is_eye: NDArray[np.bool_]
     skin: Triangles
-    mouth: Triangles
-    mouth_tissue: NDArray[np.uint8]
-    upper_arch: NDArray[np.bool_]
+    mouth: Part
+    lower_mouth: Part
     upper_teeth: NDArray[np.int64]
     lining: Float
-    eyes: tuple[Triangles, Triangles]
-    eyeballs: tuple[Triangles, Triangles]
+    eyes: tuple[Part, Part]
+    eyeballs: tuple[Part, Part]
 
     @classmethod
     def of(cls, head: MorphableHead) -> HeadTopology:
@@ -65,6 +82,7 @@ class HeadTopology:
             np.abs(middle[:, 1] - corners[:, 1].mean()) < MOUTH_REACH_Y
         )
         inside = np.isin(tissue, (Tissue.TONGUE, Tissue.TEETH, Tissue.GUM))
+        of_lower_jaw = inside & head.on_lower_jaw[head.triangles[:, 0]]
         mouth = inside | (is_skin & around & (middle[:, 2] > 0) & (depth < THROAT_DEPTH))
         eyes, eyeballs = [], []
         for vertices in head.eye_vertices:
@@ -72,15 +90,14 @@ class HeadTopology:
             front = ball[ball[:, 2] > np.percentile(ball[:, 2], 60)].mean(axis=0)
             near = (np.linalg.norm((middle - front)[:, :2], axis=1) < EYE_REACH) & (middle[:, 2] > front[2] - EYE_REACH_BACK)
             own = is_eye & (np.sign(middle[:, 0]) == np.sign(front[0]))
-            eyes.append(_take(head, (near & is_skin) | own))
-            eyeballs.append(_take(head, own))
+            eyes.append(Part.of(np.concatenate([_take(head, near & is_skin), _take(head, own)])))
+            eyeballs.append(Part.of(_take(head, own)))
         return cls(
             surface=_take(head, surface),
             surface_is_eye=is_eye[surface],
             skin=_take(head, is_skin),
-            mouth=_take(head, mouth),
-            mouth_tissue=tissue[mouth],
-            upper_arch=(inside & ~head.on_lower_jaw[head.triangles[:, 0]])[mouth],
+            mouth=Part.of(_take(head, mouth)),
+            lower_mouth=Part.of(_take(head, of_lower_jaw)),
             upper_teeth=np.flatnonzero((head.tissue == Tissue.TEETH) & ~head.on_lower_jaw),
             lining=head.mouth_depth * (1 + CORNER_DEPTH * smoothstep(np.abs(head.neutral[:, 0]) / corners[:, 0].max(), 0.5, 0.9)),
             eyes=(eyes[0], eyes[1]),

@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from espressivo.face.landmark_groups import FACE_OVAL
+from espressivo.render.compiled import compiled
 from espressivo.render.fitting import HeadFit, RigidMotion
-from espressivo.render.imaging import AREA, LINEAR, as_alpha, blur, pull_push, resize, sample, smoothstep
+from espressivo.render.imaging import AREA, LINEAR, as_alpha, blur, pull_push, resize, smoothstep
 from espressivo.render.lip_seal import lip_gaps
-from espressivo.render.rasterizer import EMPTY, add_outside, rasterize, vertex_normals
+from espressivo.render.pixels import add_outside
+from espressivo.render.rasterizer import EMPTY, rasterize, vertex_normals
 from espressivo.render.regions import Region
 from espressivo.render.topology import HeadTopology
 
@@ -112,20 +114,12 @@ class PhotoWarp:
         return outer
 
     def _proxy_offset(self, motion: RigidMotion) -> Float:
-        """Where the moved head of :attr:`proxy_depth` comes from; the depth is that of the place of origin, so look twice."""
-        flip = np.array([1, -1], np.float32)
-        place, depth = self.coarse_grid * flip, self.proxy_depth
-        for _ in range(PROXY_LOOKS):
-            moved = motion.undo(np.concatenate([place, motion.depth_after(place, depth)[..., None]], axis=-1))[..., :2] * flip
-            cells = (moved - self.coarse_grid[0, 0]) / self._coarse_step
-            depth = sample(self.proxy_depth, np.ascontiguousarray(cells, np.float32), LINEAR, cv2.BORDER_REPLICATE)
-        offset: Float = moved - self.coarse_grid
+        """Where the moved head of :attr:`proxy_depth` comes from."""
+        offset = np.empty_like(self.coarse_grid)
+        _carry_back(
+            self.proxy_depth, self.coarse_grid, motion.rotation, motion.pivot, motion.shift, np.float32(motion.zoom), offset
+        )
         return offset
-
-    @property
-    def _coarse_step(self) -> Float:
-        step: Float = self.coarse_grid[1, 1] - self.coarse_grid[0, 0]
-        return step
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +128,34 @@ class WarpField:
 
     sample: Float
     light: Float
+
+
+@compiled()
+def _carry_back(depth: Float, grid: Float, rotation: Float, pivot: Float, shift: Float, zoom: np.float32, offset: Float) -> None:
+    """:meth:`RigidMotion.undo` of a depth map; the depth is that of the place of origin, so look more than once."""
+    height, width = depth.shape
+    left, top = grid[0, 0, 0], grid[0, 0, 1]
+    step_x, step_y = grid[0, 1, 0] - left, grid[1, 0, 1] - top
+    to_x, to_y = pivot[0] + shift[0], pivot[1] + shift[1]
+    for y in range(height):
+        for x in range(width):
+            seen_x, seen_y = grid[y, x, 0] - to_x, -grid[y, x, 1] - to_y
+            slope = seen_x * rotation[0, 2] + seen_y * rotation[1, 2]
+            z, from_x, from_y = depth[y, x], np.float32(0), np.float32(0)
+            for look in range(PROXY_LOOKS):
+                deep = ((z - pivot[2]) * zoom - slope) / rotation[2, 2]
+                from_x = (seen_x * rotation[0, 0] + seen_y * rotation[1, 0] + deep * rotation[2, 0]) / zoom + pivot[0]
+                from_y = -((seen_x * rotation[0, 1] + seen_y * rotation[1, 1] + deep * rotation[2, 1]) / zoom + pivot[1])
+                if look + 1 < PROXY_LOOKS:
+                    u = min(max((from_x - left) / step_x, np.float32(0)), np.float32(width - 1))
+                    v = min(max((from_y - top) / step_y, np.float32(0)), np.float32(height - 1))
+                    x0, y0 = min(int(u), width - 2), min(int(v), height - 2)
+                    a, b = u - np.float32(x0), v - np.float32(y0)
+                    upper = depth[y0, x0] + a * (depth[y0, x0 + 1] - depth[y0, x0])
+                    lower = depth[y0 + 1, x0] + a * (depth[y0 + 1, x0 + 1] - depth[y0 + 1, x0])
+                    z = upper + b * (lower - upper)
+            offset[y, x, 0] = from_x - grid[y, x, 0]
+            offset[y, x, 1] = from_y - grid[y, x, 1]
 
 
 def _to_cells(points: Float, region: Region, width: int, height: int) -> Float:
