@@ -115,6 +115,13 @@ def test_turned_face(head):
     assert caught.value.code == "image.face_turned"
 
 
+def test_cut_face(photo):
+    _, top, _, bottom = find_single_face(photo).box
+    with pytest.raises(ImageInputError) as caught:
+        find_single_face(np.ascontiguousarray(photo[: int(bottom - 0.2 * (bottom - top))]))
+    assert caught.value.code == "image.face_cut"
+
+
 @pytest.mark.parametrize("shape", [(64, 64), (64, 64, 4), (0, 64, 3)])
 def test_wrong_shapes_are_named(landmarker, shape):
     with pytest.raises(ImageInputError) as caught:

@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -11,10 +12,11 @@ from espressivo.face.arkit import ARKIT_INDEX
 from espressivo.face.head import expression_weights
 from espressivo.face.landmark_groups import LIP_PAIRS, MOUTH_CORNERS, NOSE_TIP
 from espressivo.face.landmarks import FaceLandmarker
+from espressivo.face.pose import rotation_matrix
 from espressivo.face.track import FacialActionTrack
 from espressivo.media.image import load_image
 from espressivo.progress import CancelToken
-from espressivo.render.renderer import prepare_portrait
+from espressivo.render.renderer import held_back, prepare_portrait
 from espressivo.resources import example_path
 from espressivo.seeds import numpy_generator
 
@@ -165,6 +167,13 @@ def test_a_turn_too_far_is_held_back(renderer, portrait, landmarker):
     far = renderer.frame(portrait, REST, np.array([0, 1.0, 0]))
     assert (far == renderer.frame(portrait, REST, np.array([0, 0.95, 0]))).mean() > 0.9
     assert read(landmarker, far).head_rotation[1] < 0.7
+
+
+def test_a_turned_head_is_turned_back_less(portrait):
+    turned = replace(portrait.fit, rotation=rotation_matrix(0.0, 0.4, 0.0).astype(np.float32))
+    yaws = [held_back(np.array([0, yaw, 0], np.float32), turned)[1] for yaw in (-0.3, -0.05, 0.0, 0.3)]
+    np.testing.assert_allclose(yaws[1:], [-0.05, 0, 0.3], atol=1e-6)
+    assert -0.15 < yaws[0] < -0.05
 
 
 @pytest.mark.slow

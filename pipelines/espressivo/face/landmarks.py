@@ -34,6 +34,7 @@ MIN_FACE_PX: Final = 64.0
 MAX_YAW_RAD: Final = 0.61
 # Synthetic portraits score 0.74 to 0.96; an alpaca that the mesh model takes for a face scores 0.
 MIN_CONFIDENCE: Final = 0.5
+MAX_CUT: Final = 0.04
 MAX_FACES: Final = 8
 
 # MediaPipe's native code logs to file descriptor 2 before its logger can be configured; these lines tell a user nothing.
@@ -74,6 +75,11 @@ class FaceLandmarks:
     def head_rotation(self) -> tuple[float, float, float]:
         """``(pitch, yaw, roll)`` in radians, signs as in ``FacialActionTrack``; 0 faces the camera."""
         return rotation_angles(self.transform[:3, :3])
+
+    def part_outside(self, width: int, height: int) -> float:
+        """Part of the points that lie beyond the edges of a picture of this size, 0-1."""
+        points = self.points[:, :2]
+        return float(((points < 0) | (points > [width - 1, height - 1])).any(axis=1).mean())
 
 
 class FaceLandmarker:
@@ -168,7 +174,8 @@ def find_single_face(image: NDArray[np.uint8], *, face: Literal["only", "largest
 
     Raises:
         ImageInputError: ``image.no_face``, ``image.many_faces``, ``image.face_too_small`` (hair line to chin below 64 px),
-            ``image.face_turned`` (yaw beyond 35 degrees), ``image.blurred`` or ``image.face_covered``.
+            ``image.face_turned`` (yaw beyond 35 degrees), ``image.face_cut`` (by the edge of the picture), ``image.blurred`` or
+            ``image.face_covered``.
     """
     faces = [found for found in _portrait_landmarker().detect(image) if found.confidence >= MIN_CONFIDENCE]
     if not faces:
@@ -191,6 +198,13 @@ def find_single_face(image: NDArray[np.uint8], *, face: Literal["only", "largest
             "image.face_turned",
             f"the head is turned by {abs(np.degrees(yaw_rad)):.0f} degrees; up to {np.degrees(MAX_YAW_RAD):.0f} can be "
             "animated, use a picture seen more from the front",
+        )
+    missing = chosen.part_outside(image.shape[1], image.shape[0])
+    if missing > MAX_CUT:
+        raise ImageInputError(
+            "image.face_cut",
+            f"{100 * missing:.0f} % of the face lie beyond the edge of the picture; at most {100 * MAX_CUT:.0f} % may, "
+            "use a picture that shows the whole face",
         )
     refuse_unseen(face_visibility(image, chosen))
     return chosen

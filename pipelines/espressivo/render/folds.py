@@ -29,6 +29,7 @@ class Fold:
         driven_by: Share of each ARKIT shape in its depth; a name without side means the mean of both.
         depth: Darkening at full depth, part of the brightness.
         width: Half width, units of the head.
+        wander: How far the line strays, units of the head; a straying line is also uneven in depth, and fainter on smooth skin.
         lit_side: Which flank catches the light: 1 the one to the right of the line's direction, -1 the other, 0 both.
     """
 
@@ -37,6 +38,14 @@ class Fold:
     depth: float
     width: float
     lit_side: int = 0
+    wander: float = 0.0
+
+    def waves(self, along: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """How far the line strays, -1 to 1, and how deep it is, part of the whole; ``along`` 0-1; the same for every portrait."""
+        first = self.points[0] if isinstance(self.points[0], int) else self.points[0][0] + 7 * self.points[0][2]
+        phase = np.float64(first)
+        stray = (np.sin(8.2 * along + phase) + 0.5 * np.sin(19.5 * along + 2.7 * phase)) / 1.5
+        return stray * np.sin(np.pi * along), 0.68 + 0.32 * np.sin(14.5 * along + 1.9 * phase)
 
     def line(self, landmarks: NDArray[np.float32], scale: float) -> NDArray[np.float64]:
         """``(80, 2)`` pixels along the line, smooth; ``scale`` is pixels per unit."""
@@ -48,6 +57,7 @@ class Fold:
         line = np.stack([np.interp(t, length, marks[:, k]) for k in range(2)], axis=-1)
         for _ in range(40 if len(marks) > 2 else 0):
             line[1:-1] = 0.5 * line[1:-1] + 0.25 * (line[:-2] + line[2:])
+        line[:, 1] += self.wander * scale * self.waves(np.linspace(0, 1, NUM_SAMPLES))[0]
         return line
 
 
@@ -62,6 +72,7 @@ def _place(landmarks: NDArray[np.float32], point: Point) -> NDArray[np.float32]:
 
 BROW_TOP = (70, 63, 105, 66, 107, 9, 336, 296, 334, 293, 300)
 MID_FOREHEAD = (68, 68, 104, 69, 108, 151, 337, 299, 333, 298, 298)
+FOREHEAD_WANDER: Final = 0.14
 HAIR_LINE = (54, 103, 67, 109, 10, 10, 10, 338, 297, 332, 284)
 
 
@@ -75,9 +86,9 @@ def _forehead_folds() -> list[Fold]:
     folds = []
     for rows, part in (((BROW_TOP, MID_FOREHEAD), 0.62), ((BROW_TOP, MID_FOREHEAD), 1.0), ((MID_FOREHEAD, HAIR_LINE), 0.38)):
         folds += [
-            Fold(_forehead(rows, part, 2, 8), {"browInnerUp": 0.75, "browOuterUp": 0.35}, 0.15, 0.10, 1),
-            Fold(_forehead(rows, part, 0, 4), {"browOuterUpRight": 0.9}, 0.10, 0.10, 1),
-            Fold(_forehead(rows, part, 6, 10), {"browOuterUpLeft": 0.9}, 0.10, 0.10, 1),
+            Fold(_forehead(rows, part, 2, 8), {"browInnerUp": 0.75, "browOuterUp": 0.35}, 0.15, 0.10, 1, FOREHEAD_WANDER),
+            Fold(_forehead(rows, part, 0, 4), {"browOuterUpRight": 0.9}, 0.10, 0.10, 1, FOREHEAD_WANDER),
+            Fold(_forehead(rows, part, 6, 10), {"browOuterUpLeft": 0.9}, 0.10, 0.10, 1, FOREHEAD_WANDER),
         ]
     return folds
 

@@ -14,6 +14,7 @@ from espressivo.errors import ImageInputError
 from espressivo.face.arkit import ARKIT_NAMES
 from espressivo.face.head import MorphableHead
 from espressivo.face.landmarks import FaceLandmarks, find_single_face
+from espressivo.face.pose import rotation_angles
 from espressivo.face.track import FacialActionTrack
 from espressivo.face.visibility import face_visibility
 from espressivo.progress import CancelToken
@@ -30,7 +31,7 @@ from espressivo.render.sizing import prepare_portrait
 from espressivo.render.topology import HeadTopology
 from espressivo.render.warp import PhotoWarp, moving_region, plan_warp
 
-__all__ = ["FittedPortrait", "PortraitRenderer", "prepare_portrait"]
+__all__ = ["FittedPortrait", "PortraitRenderer", "held_back", "prepare_portrait"]
 
 Float = NDArray[np.float32]
 Image = NDArray[np.uint8]
@@ -40,6 +41,8 @@ SEAM_PX, SEAM = 2.5, 0.12
 SEAM_BLUR_PX, SEAM_BLUR = 0.8, 0.03
 OF_EYES = np.array([name.startswith("eye") for name in ARKIT_NAMES])
 FREE_TURN_RAD, MAX_TURN_RAD = 0.3, 0.42
+# A head turned by more than this in the photograph is turned back by as much less: its far cheek is not in the picture.
+SEEN_ROUND_RAD, LEAST_TURN_RAD = 0.17, 0.06
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +109,7 @@ class PortraitRenderer:
 
         Raises:
             ImageInputError: ``image.shape``, ``image.no_face``, ``image.many_faces``, ``image.face_too_small``,
-                ``image.face_turned``, ``image.blurred`` or ``image.face_covered``.
+                ``image.face_turned``, ``image.face_cut``, ``image.blurred`` or ``image.face_covered``.
         """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise ImageInputError(
@@ -166,11 +169,12 @@ class PortraitRenderer:
             portrait: A fitted portrait.
             weights: ``(52,)`` ARKit weights, 0-1, relative to the portrait's own expression.
             head_rotation: ``(3,)`` pitch, yaw, roll in radians, relative to the portrait; default none. Beyond 0.3 it is held
-                back, up to 0.42: a photograph does not show what lies round the corner.
+                back, up to 0.42: a photograph does not show what lies round the corner. A head that is turned already is turned
+                back less.
             head_translation: ``(3,)`` face heights; default none.
         """
         still = np.zeros(3, np.float32)
-        turned = still if head_rotation is None else _held_back(np.asarray(head_rotation, np.float32))
+        turned = still if head_rotation is None else held_back(np.asarray(head_rotation, np.float32), portrait.fit)
         motion = portrait.fit.motion(turned, still if head_translation is None else head_translation)
         with repeatable():
             return self._draw(portrait, np.asarray(weights, np.float32), portrait.edge.hold(motion))
@@ -201,13 +205,14 @@ class PortraitRenderer:
         return frame
 
 
-def _held_back(angles: Float) -> Float:
-    """Angles that are free up to a knee and come to rest at a limit."""
+def held_back(angles: Float, fit: HeadFit) -> Float:
+    """Angles that are free up to a knee and come to rest at a limit; less free where the photograph shows little of that side."""
+    own_yaw_rad = rotation_angles(fit.rotation)[1]
+    hidden = max(-own_yaw_rad * float(np.sign(angles[1])) - SEEN_ROUND_RAD, 0.0)
+    free = np.array([FREE_TURN_RAD, max(FREE_TURN_RAD - hidden, LEAST_TURN_RAD), FREE_TURN_RAD], np.float32)
+    room = np.float32(MAX_TURN_RAD / FREE_TURN_RAD - 1) * free
     size = np.abs(angles)
-    room = MAX_TURN_RAD - FREE_TURN_RAD
-    held: Float = np.sign(angles) * np.where(
-        size <= FREE_TURN_RAD, size, FREE_TURN_RAD + room * np.tanh((size - FREE_TURN_RAD) / room)
-    )
+    held: Float = np.sign(angles) * np.where(size <= free, size, free + room * np.tanh((size - free) / room))
     return held.astype(np.float32)
 
 

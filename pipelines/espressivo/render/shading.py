@@ -49,6 +49,7 @@ OTHER_HUE, TOO_DARK = (0.25, 0.5), (0.2, 0.42)
 # Relief of skin (deviation of its fine structure, part of its brightness) of smooth and of deeply lined faces; measured by eye.
 SMOOTH_SKIN, LINED_SKIN = 0.012, 0.045
 YOUNG, OLD = 0.5, 1.25
+FAINTER: Final = 1.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +153,9 @@ def _relief(
     d = (distance / (fold.width * fit.scale)).reshape(grid.shape[:2]).astype(np.float32)
     signed = d * side.reshape(d.shape).astype(np.float32)
     taper = (np.clip(np.sin(np.pi * along), 0, 1) ** 0.7).reshape(d.shape).astype(np.float32)
+    if fold.wander:
+        taper *= fold.waves(along)[1].reshape(d.shape).astype(np.float32)
+        strength = strength**FAINTER
     valley = -np.exp(-((signed + 0.3 * fold.lit_side) ** 2)) + FLANK * np.exp(
         -(((signed - FLANK_AT * fold.lit_side) / FLANK_WIDTH) ** 2)
     )
