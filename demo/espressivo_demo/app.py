@@ -54,9 +54,7 @@ def build_demo(settings: DemoSettings, studio: Studio) -> gr.Blocks:
     first = Asked(STARTERS[0], FIRST_INTENSITY, FIRST_LENGTH_S, speech, said)
     plan = thinker.think(first)
     page: gr.Blocks
-    with gr.Blocks(
-        title="espressivo", analytics_enabled=False, delete_cache=(min(600, settings.keep_s), settings.keep_s)
-    ) as page:
+    with gr.Blocks(title="espressivo", analytics_enabled=False) as page:
         limits = Limits(
             page, settings.num_renders, settings.num_previews, settings.max_speech_s, settings.max_batch_jobs,
             settings.job_timeout_s,

@@ -70,16 +70,20 @@ def serve(settings: DemoSettings) -> Server:
         SettingError: ``setting.auth_file`` or ``setting.port``.
     """
     users = None if settings.auth_file is None else _users(settings.auth_file)
-    folder = Path(tempfile.mkdtemp(prefix="espressivo-demo-"))
-    os.environ.setdefault("GRADIO_TEMP_DIR", str(folder / "uploads"))
-    os.chdir(folder)
+    chosen = os.environ.get("GRADIO_TEMP_DIR")
+    if chosen is not None:
+        Path(chosen).mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="espressivo-demo-", dir=chosen))
     studio = Studio(folder, settings.keep_s)
+    os.environ["GRADIO_TEMP_DIR"] = str(studio.uploads)
+    os.chdir(folder)
     page = build_demo(settings, studio)
     try:
         app, url = _launch(page, settings, users)
     except (OSError, ValueError) as error:  # the port is taken; or the page does not answer where it listens
         message = f"cannot serve on {settings.host}, port {settings.port}; take another port: {error}"
         raise SettingError("setting.port", message) from error
+    studio.keep_uploads()
     _add_health(app, studio)
     threading.Thread(target=_sweep_for_ever, args=(studio,), name="espressivo-sweep", daemon=True).start()
     threading.Thread(target=studio.talking_head, name="espressivo-warm", daemon=True).start()

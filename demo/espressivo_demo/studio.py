@@ -27,6 +27,7 @@ __all__ = ["Kept", "Studio"]
 T = TypeVar("T")
 NUM_KEPT: Final = 8
 RESULTS: Final = "results"
+UPLOADS: Final = "uploads"
 
 
 class Kept(Generic[T]):
@@ -63,6 +64,7 @@ class Studio:
         self.folder = folder
         self.keep_s = keep_s
         self.is_loaded = False
+        self._permanent: frozenset[Path] = frozenset()
         self._lock = threading.Lock()
         self._portraits: Kept[FittedPortrait] = Kept(NUM_KEPT)
 
@@ -114,11 +116,22 @@ class Studio:
         """Remove what a visitor made; Gradio has its own copies of what is still shown."""
         shutil.rmtree(self.folder / RESULTS / _folder_name(session), ignore_errors=True)
 
+    @property
+    def uploads(self) -> Path:
+        """Where Gradio keeps what visitors upload and its copies of what they are shown."""
+        return self.folder / UPLOADS
+
+    def keep_uploads(self) -> None:
+        """Keep for good what lies among the uploads now: the page's own examples, before the first visitor comes."""
+        self._permanent = frozenset(self.uploads.rglob("*"))
+
     def sweep(self, now_s: float | None = None) -> int:
-        """Remove results that are older than ``keep_s``, and folders that are empty.
+        """Remove results, uploads and copies that are older than ``keep_s``, and folders that are empty.
+
+        Gradio's own clearing (``delete_cache``) ends for good when a visitor adds a file while it looks through them.
 
         Returns:
-            Number of results removed.
+            Number of results and files removed.
         """
         oldest = (time.time() if now_s is None else now_s) - self.keep_s
         num_removed = 0
@@ -127,9 +140,15 @@ class Studio:
                 if result.stat().st_mtime < oldest:
                     shutil.rmtree(result, ignore_errors=True)
                     num_removed += 1
-        for visitor in (self.folder / RESULTS).glob("*"):
+        for file in set(self.uploads.rglob("*")) - self._permanent:
+            with suppress(FileNotFoundError):
+                if file.is_file() and file.stat().st_ctime < oldest:  # copies keep the time at which the original was written
+                    file.unlink()
+                    num_removed += 1
+        for folder in [*(self.folder / RESULTS).glob("*"), *self.uploads.glob("*")]:
             with suppress(OSError):
-                visitor.rmdir()
+                if folder.stat().st_mtime < oldest:  # a younger one may just be waiting for its first file
+                    folder.rmdir()
         return num_removed
 
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 import zipfile
 
 import gradio as gr
@@ -187,6 +188,23 @@ def test_results_go_when_their_time_is_over_and_others_stay(tmp_path):
     assert (old.exists(), new.exists()) == (False, True)
     studio.forget("bob")
     assert not new.exists()
+
+
+def test_uploads_go_too_but_not_what_the_page_shows_from_the_start(tmp_path):
+    studio = Studio(tmp_path, keep_s=100)
+    example, upload = studio.uploads / "a" / "example.png", studio.uploads / "b" / "me.png"
+    for file in (example, upload):
+        file.parent.mkdir(parents=True)
+        file.write_bytes(b"a picture")
+        if file is example:
+            studio.keep_uploads()
+    os.utime(upload, (1.0, 1.0))  # as copies do, it keeps the time of its original
+    now_s = time.time()
+    assert studio.sweep(now_s) == 0
+    assert studio.sweep(now_s + 200) == 1
+    assert (example.exists(), upload.exists()) == (True, False)
+    studio.sweep(now_s + 400)
+    assert not upload.parent.exists()
 
 
 def test_only_the_latest_are_kept():
