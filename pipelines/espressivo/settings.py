@@ -50,8 +50,7 @@ class TalkSettings(BaseModel):
         label: Say in a corner of the picture that it is AI-generated.
         watermark: Mark the pictures invisibly; see :mod:`espressivo.media.watermark`.
         consent: On what basis the portrait is used; recorded in the provenance.
-        motion: ``"procedural"``, rules and statistics, or ``"diffusion"``, the learnt backend; default procedural, whose
-            emotions are still read better off rendered speech.
+        motion: ``"diffusion"``, the learnt backend, or ``"procedural"``, rules and statistics; default diffusion.
         steps: Denoising steps of the learnt backend, 1-50; more are slower and hardly better.
         mouth: How the learnt backend moves the mouth: ``"articulated"`` shows every sound by its phones, ``"captured"``
             follows the sound as a filmed speaker did; default articulated.
@@ -71,7 +70,7 @@ class TalkSettings(BaseModel):
     label: bool = False
     watermark: bool = False
     consent: ConsentBasis | None = None
-    motion: Literal["procedural", "diffusion"] = "procedural"
+    motion: Literal["diffusion", "procedural"] = "diffusion"
     steps: Annotated[int, Field(ge=1, le=50)] = 6
     mouth: Literal["articulated", "captured"] = "articulated"
 

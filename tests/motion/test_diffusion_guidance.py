@@ -8,8 +8,16 @@ from hypothesis import strategies as st
 
 from espressivo.face.arkit import ARKIT_INDEX, ARKIT_NAMES
 from espressivo.motion.combine import attenuated
-from espressivo.motion.guidance import GuidanceSchedule, GuidanceWeights, combine_predictions, guidance_weights, local_mask, ramp
-from espressivo.motion.state import STATE_DIM, region_masks
+from espressivo.motion.guidance import (
+    GuidanceSchedule,
+    GuidanceWeights,
+    combine_predictions,
+    guidance_weights,
+    local_mask,
+    missing_muscles,
+    ramp,
+)
+from espressivo.motion.state import ACTION_DIM, STATE_DIM, region_masks
 
 
 @given(st.floats(0, 1), st.floats(0, 0.9), st.floats(0.01, 0.5))
@@ -44,7 +52,7 @@ def test_ablations_spend_as_much_guidance() -> None:
 
 
 def test_a_single_step_uses_all_conditions() -> None:
-    assert guidance_weights(GuidanceSchedule(muscles=1.0), 0, 1) == GuidanceWeights(1.0, 1.0, 1.0)
+    assert guidance_weights(GuidanceSchedule(muscles=1.0), 0, 1) == GuidanceWeights(1.0, 1.0, 1.0, 0.8)
 
 
 def test_unit_weights_give_the_fully_conditioned_prediction() -> None:
@@ -72,3 +80,35 @@ def test_muscles_give_way_to_speech_as_the_procedural_backend_does() -> None:
 
 def test_every_number_belongs_to_one_region() -> None:
     np.testing.assert_array_equal(region_masks().sum(axis=0), np.ones(STATE_DIM))
+
+
+def asked_for(level: float, frames: int = 60) -> torch.Tensor:
+    actions = torch.zeros(frames, ACTION_DIM)
+    for name in ("browInnerUp", "mouthSmileLeft", "jawOpen", "eyeBlinkLeft"):
+        actions[:, ARKIT_INDEX[name]] = level
+    return actions
+
+
+def test_missing_muscles_are_those_of_the_plan_and_never_of_speech() -> None:
+    state, silent = torch.zeros(60, STATE_DIM), local_mask(np.zeros(60))
+    missing = missing_muscles(state, asked_for(0.5), silent)
+    moved = {ARKIT_NAMES[index] for index in torch.nonzero(missing.abs().amax(dim=0) > 1e-6).flatten()}
+    assert moved == {"browInnerUp", "mouthSmileLeft"}
+    torch.testing.assert_close(missing[:, ARKIT_INDEX["browInnerUp"]], torch.full((60,), 0.5))
+    assert not missing_muscles(state, torch.zeros(60, ACTION_DIM), silent).any()
+
+
+def test_a_mouth_that_smiles_more_in_speech_is_left_alone_and_a_brow_is_not() -> None:
+    state = torch.zeros(60, STATE_DIM)
+    state[:, [ARKIT_INDEX["mouthSmileLeft"], ARKIT_INDEX["browInnerUp"]]] = 0.9
+    missing = missing_muscles(state, asked_for(0.5), local_mask(np.zeros(60)))
+    assert not missing[:, ARKIT_INDEX["mouthSmileLeft"]].any()
+    torch.testing.assert_close(missing[:, ARKIT_INDEX["browInnerUp"]], torch.full((60,), -0.4))
+
+
+def test_quick_movement_around_the_asked_level_is_kept() -> None:
+    brow = ARKIT_INDEX["browInnerUp"]
+    state = torch.zeros(60, STATE_DIM)
+    state[:, brow] = 0.5 + 0.3 * torch.sin(torch.arange(60) * 2.0 * torch.pi / 5.0)
+    missing = missing_muscles(state, asked_for(0.5), local_mask(np.zeros(60)))
+    assert missing[10:50, brow].abs().max() < 0.01

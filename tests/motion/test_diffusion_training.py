@@ -14,6 +14,7 @@ from espressivo.motion.denoiser_motion import MotionDenoiser
 from espressivo.motion.state import ACTION_DIM, EVENT_DIM, SOUND_DIM, STATE_DIM, Conditions, emotion_dim, speech_dim
 from espressivo.pretrained import load_network
 from espressivo.resources import checkpoint_folder, load_config
+from espressivo.training.motion.ablation import compare, kinds_of_clips
 from espressivo.training.motion.dataset import Clip, ClipSet, write_clips
 from espressivo.training.motion.train import TrainingSettings, export, train
 from espressivo.training.runs import Run
@@ -107,3 +108,22 @@ def test_a_run_starts_from_a_checkpoint(clips, tmp_path) -> None:
 def test_a_checkpoint_of_other_sizes_is_refused_as_a_start(clips, tmp_path) -> None:
     with pytest.raises(CheckpointError, match="other sizes"):
         train(MODEL, settings(1), clips, Run(tmp_path), init_from=checkpoint_folder("motion"))
+
+
+def test_runs_are_compared_on_plain_clips_and_on_mixtures(tmp_path, capsys) -> None:
+    def mixed(seed: int) -> Clip:
+        made = clip(seed)
+        made.conditions.emotion[:] = 0.0
+        made.conditions.emotion[:, 1] = 0.8
+        made.conditions.emotion[:, 2] = 0.6 if seed % 2 else 0.0
+        return replace(made, matched=True)
+
+    path = tmp_path / "clips.safetensors"
+    write_clips((mixed(seed) for seed in range(60)), path)
+    clips = ClipSet([[path]], [1.0], MODEL["window"])
+    assert kinds_of_clips(clips).tolist() == ["plain", "mixture"] * 30
+    train(MODEL, settings(2), clips, Run(tmp_path / "run"))
+    compare(MODEL, settings(2), [path], Run(tmp_path / "run"), "small")
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["clips"], line["num_clips"]) for line in lines] == [("plain", 1), ("mixture", 1)]
+    assert all(line["low"] <= line["loss"] <= line["high"] for line in lines)

@@ -159,9 +159,7 @@ def talk_settings(
     head: Annotated[float, typer.Option(help="Gain of head movement, 0 to 3.", rich_help_panel=FACE)] = 1.0,
     gaze: Annotated[float, typer.Option(help="Gain of gaze shifts, 0 to 3.", rich_help_panel=FACE)] = 1.0,
     blinks: Annotated[float, typer.Option(help="Gain of the blink rate, 0 to 3.", rich_help_panel=FACE)] = 1.0,
-    motion: Annotated[
-        str, typer.Option(help="procedural | diffusion: what moves the face.", rich_help_panel=FACE)
-    ] = "procedural",
+    motion: Annotated[str, typer.Option(help="diffusion | procedural: what moves the face.", rich_help_panel=FACE)] = "diffusion",
     steps: Annotated[int, typer.Option(help="Denoising steps of diffusion, 1 to 50.", rich_help_panel=FACE)] = 6,
     mouth: Annotated[
         str, typer.Option(help="articulated | captured: phones, or as filmed speakers do.", rich_help_panel=FACE)

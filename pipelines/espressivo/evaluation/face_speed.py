@@ -23,7 +23,7 @@ from espressivo.media.video import encode_video
 from espressivo.render.renderer import FittedPortrait, PortraitRenderer, prepare_portrait
 from espressivo.resources import example_path
 
-__all__ = ["memory", "speed"]
+__all__ = ["memory", "resident_mb", "speed"]
 
 Image = NDArray[np.uint8]
 SIZES: Final = (256, 512, 1024)
@@ -76,7 +76,7 @@ def memory(renderer: PortraitRenderer, num_frames: int) -> Figure:
     resident = {}
     for index, _ in enumerate(renderer.frames(portrait, track)):
         if index in marks:
-            resident[f"MB at {100 * marks[index]:g} %"] = _resident_mb()
+            resident[f"MB at {100 * marks[index]:g} %"] = resident_mb()
     first, *_, last = resident.values()
     source = f"{num_frames} frames at {MEMORY_SIZE} px, {num_frames / float(FPS):.0f} s of video; one run has no interval"
     return Figure("memory.growth", last - first, "MB", "lower", MEMORY_FLOOR_MB, None, resident, source)
@@ -122,7 +122,7 @@ def _drawn_and_encoded(renderer: PortraitRenderer, portrait: FittedPortrait, cou
     return Figure("speed.draw_and_encode_512", factor, "real-time factor", "lower", 1.0, None, {}, source)
 
 
-def _resident_mb() -> float:
+def resident_mb() -> float:
     """Resident memory now (Linux: second field of statm, pages)."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / MEGABYTE

@@ -17,11 +17,14 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from espressivo.composition import MusicPipeline
-from espressivo.emotion import EmotionPlan, EmotionRequest, plan_emotion
+from espressivo.emotion import EmotionPlan
 from espressivo.evaluation.figures import Figure
 from espressivo.evaluation.motion_capture import captured_figures
+from espressivo.evaluation.motion_compounds import compound_figures, transition_figures
+from espressivo.evaluation.motion_identity import identity_figures
+from espressivo.evaluation.motion_life import life_figures
 from espressivo.evaluation.motion_lips import lip_figures, robustness_figures
-from espressivo.evaluation.motion_measures import blink_times_s, power_below, speed_percentile
+from espressivo.evaluation.motion_long import long_figures
 from espressivo.evaluation.motion_pixels import measure_pixels
 from espressivo.evaluation.motion_subjects import FPS, SEED, Subject, act, compared, lip_scores, plan_for, read_recordings
 from espressivo.face.track import FacialActionTrack
@@ -40,8 +43,14 @@ from espressivo.speech.phone_network import recognise_phones
 __all__ = ["evaluate"]
 
 EMOTIONS = ("anger", "contempt", "disgust", "fear", "joy", "sadness", "surprise")
-# Measured on the FACEGOOD takes (mouth), 60 Hz captures and an 83 s head track; see configs/motion for the sources.
-CAPTURED = {"jaw_speed_p95": 4.4, "blinks_per_min": 19.0, "head_power_below_1_hz": 0.95, "smile_asymmetry": 0.12}
+CHANGES = (
+    ("joy", "sadness"),
+    ("sadness", "surprise"),
+    ("surprise", "anger"),
+    ("anger", "fear"),
+    ("fear", "joy"),
+    ("disgust", "joy"),
+)
 
 
 def evaluate(data: Path | None, *, quick: bool) -> list[Figure]:
@@ -52,17 +61,21 @@ def evaluate(data: Path | None, *, quick: bool) -> list[Figure]:
         quick: Fewer and shorter items, the same names.
     """
     learnt = DiffusionMotion.from_pretrained()
-    subjects = (Subject("procedural", ProceduralMotion().generate), Subject("diffusion", learnt.generate))
-    recordings = read_recordings(data, 1 if quick else 9)
+    subjects = (Subject("diffusion", learnt.generate), Subject("procedural", ProceduralMotion().generate))
+    recordings = read_recordings(data, 2 if quick else 9)
     spoken = recordings[0].aligned
     figures = lip_figures(subjects, recordings)
-    figures += robustness_figures(subjects, recordings[:4], _music(12.0 if quick else 30.0))
-    figures += _guidance(learnt, spoken, 2 if quick else len(EMOTIONS))
+    figures += robustness_figures(subjects, recordings[: 1 if quick else 4], _music(12.0 if quick else 30.0))
+    figures += _guidance(learnt, spoken, 1 if quick else len(EMOTIONS))
     figures += _intensity(subjects, spoken, 2 if quick else len(EMOTIONS))
-    figures += _liveliness(subjects, 30.0 if quick else 120.0)
+    figures += compound_figures(subjects, 4 if quick else 15)
+    figures += transition_figures(subjects, CHANGES[: 2 if quick else len(CHANGES)])
+    figures += identity_figures(learnt, data)
+    figures += life_figures(subjects, spoken, data, quick=quick)
+    figures += long_figures(learnt, recordings, 20.0 if quick else 600.0)
     figures += _speed(learnt, spoken, (6, 20) if quick else (4, 6, 10, 20, 50))
     figures += measure_pixels({subject.name: subject.generate for subject in subjects}, spoken, data, quick=quick)
-    return figures + captured_figures(subjects, data, 15.0 if quick else None)
+    return figures + captured_figures(subjects, data, 12.0 if quick else None)
 
 
 def _music(duration_s: float) -> AudioClip:
@@ -83,9 +96,10 @@ def _muscle_error(track: FacialActionTrack, plan: EmotionPlan) -> float:
 def _guidance(learnt: DiffusionMotion, heard: SpeechAnalysis, count: int) -> list[Figure]:
     """The ablations: how far the face is from the muscles that were asked for, and what it costs the lips."""
     shipped = GuidanceSchedule()
-    progressive = replace(shipped, start=0.4)
+    progressive = replace(shipped, start=0.4, hold=0.0)
     variants: dict[str, tuple[GuidanceSchedule, dict[str, Any]]] = {
-        "muscles_from_the_start": (shipped, {}),
+        "shipped": (shipped, {}),
+        "muscles_not_held": (replace(shipped, hold=0.0), {}),
         "progressive": (progressive, {}),
         "constant": (replace(progressive, order="constant"), {}),
         "reversed": (replace(progressive, order="reversed"), {}),
@@ -136,38 +150,6 @@ def _intensity(subjects: Sequence[Subject], heard: SpeechAnalysis, count: int) -
             baselines={subject.name: float(np.min(ranks[subject.name])) for subject in subjects[1:]},
             source=f"least of {count} emotions, five levels, one seed: a rank over five points has no useful interval",
         )
-    ]
-
-
-def _liveliness(subjects: Sequence[Subject], duration_s: float) -> list[Figure]:
-    """Statistics of a face that listens to nothing and feels a little, beside captured ones."""
-    values: dict[str, dict[str, float]] = {}
-    plan = plan_emotion(EmotionRequest(label="joy", intensity=0.4, duration_s=duration_s), seed=SEED)
-    for subject in subjects:
-        tracks = [subject.generate(plan, None, duration_s=duration_s, fps=FPS, seed=SEED + k) for k in range(2)]
-        left, right = tracks[0].shape("mouthSmileLeft"), tracks[0].shape("mouthSmileRight")
-        values[subject.name] = {
-            "blinks_per_min": len(blink_times_s(tracks[0])) / duration_s * 60.0,
-            "head_power_below_1_hz": power_below(tracks[0].head_rotation[:, 1].astype(np.float64), float(FPS), 1.0),
-            "smile_asymmetry": float(abs((left - right).mean()) / max(1e-6, (left + right).mean())),
-            "jaw_speed_p95": speed_percentile(tracks[0], "jawOpen", 95.0),
-            "diversity": float(np.abs(tracks[0].head_rotation - tracks[1].head_rotation).mean()),
-        }
-    return [
-        Figure(
-            name=f"liveliness.{name}",
-            value=value,
-            unit={"blinks_per_min": "1/min", "jaw_speed_p95": "1/s", "diversity": "rad"}.get(name, "share"),
-            better="higher",
-            floor=None,
-            interval=None,
-            baselines={
-                **{subject.name: values[subject.name][name] for subject in subjects[1:]},
-                **({"captured": CAPTURED[name]} if name in CAPTURED else {}),
-            },
-            source=f"{duration_s:.0f} s of a silent, mildly happy face; near the captured value is good, so there is no interval",
-        )
-        for name, value in values[subjects[0].name].items()
     ]
 
 

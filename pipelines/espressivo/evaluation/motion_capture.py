@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ FloatArray = NDArray[np.float64]
 Curves = dict[str, FloatArray]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Take:
     """A take: the captured ``curves`` at 30 fps, the ``features`` of its speech, and what the product hears in it.
 
@@ -49,6 +50,7 @@ class Take:
     features: SpeechFeatures
     sound: AudioClip
 
+    @cached_property
     def heard(self) -> SpeechAnalysis:
         """The analysis that the product makes: no transcript."""
         return analyse_speech(self.sound)
@@ -193,5 +195,5 @@ def _performed(subject: Subject, take: Take) -> Curves:
     frames = len(take.curves["jaw"])
     duration_s = frames / float(FPS)
     plan = plan_for("neutral", 0.5, duration_s)
-    track = subject.generate(plan, take.heard(), duration_s=duration_s, fps=FPS, seed=SEED)
+    track = subject.generate(plan, take.heard, duration_s=duration_s, fps=FPS, seed=SEED)
     return {channel: curve[:frames] for channel, curve in channels_of(track).items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +24,11 @@ __all__ = [
     "blink_times_s",
     "closures_hit",
     "correlation",
+    "jerk_rms",
     "lag_s",
     "power_below",
     "r_squared",
+    "sides_apart",
     "speed_percentile",
 ]
 
@@ -101,7 +104,17 @@ def power_below(curve: FloatArray, fps: float, cutoff_hz: float) -> float:
     return float(power[frequencies < cutoff_hz].sum() / max(1e-12, power.sum()))
 
 
-def speed_percentile(track: FacialActionTrack, name: str, percentile: float) -> float:
-    """Percentile of the speed of one shape, weight per second."""
-    speed = np.abs(np.diff(track.weights[:, ARKIT_INDEX[name]])) * float(track.fps)
-    return float(np.percentile(speed, percentile))
+def speed_percentile(curve: NDArray[np.floating], fps: Fraction, percentile: float) -> float:
+    """Percentile of the speed of a curve, its unit per second."""
+    return float(np.percentile(np.abs(np.diff(curve)) * float(fps), percentile))
+
+
+def jerk_rms(curve: NDArray[np.floating], fps: Fraction) -> float:
+    """Root mean square of the third derivative of a curve, its unit per cubed second."""
+    return float(np.sqrt(np.mean((np.diff(curve, n=3) * float(fps) ** 3) ** 2)))
+
+
+def sides_apart(weights: NDArray[np.floating], name: str) -> float:
+    """How uneven the sides of a shape are in the mean of a clip, as a share: ``|L - R| / (L + R)``."""
+    left, right = (float(weights[:, ARKIT_INDEX[f"{name}{side}"]].mean()) for side in ("Left", "Right"))
+    return abs(left - right) / max(1e-6, left + right)

@@ -123,6 +123,7 @@ class Asked:
             emotion=self.schedule.emotion * self.emotion_scale,
             emotion_least=self.schedule.emotion_least * self.emotion_scale,
             muscles=self.schedule.muscles * self.muscle_scale,
+            hold=self.schedule.hold * min(1.0, self.muscle_scale),
         )
 
 
@@ -203,7 +204,7 @@ class DiffusionMotion:
     def stream_arriving(
         self, plan: EmotionPlan, sound: Iterable[AudioClip], *, fps: Fraction, seed: int, **options: Unpack[MotionOptions]
     ) -> Iterator[FacialActionTrack]:
-        """Act out a plan with speech that is still arriving: the first frames come after about five seconds of it.
+        """Act out a plan with speech that is still arriving: the first frames come after four to eight seconds of it.
 
         The speech is cut at its pauses into passages of 2.5 to 7 s, which are heard one by one, without a transcript. Memory
         does not grow with its length. Blinks and gaze are drawn for each passage, so the track differs from that of

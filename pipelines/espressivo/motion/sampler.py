@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from espressivo.motion.denoiser_motion import MotionDenoiser
-from espressivo.motion.guidance import GuidanceSchedule, combine_predictions, guidance_weights, local_mask
+from espressivo.motion.guidance import GuidanceSchedule, combine_predictions, guidance_weights, local_mask, missing_muscles
 from espressivo.motion.script import Script
 from espressivo.motion.state import REGIONS, STATE_DIM, region_masks
 from espressivo.seeds import numpy_generator
@@ -70,8 +70,11 @@ def _denoise(
         four = torch.zeros(4, *predicted.shape[1:])
         four[needed] = predicted
         nothing, speech, emotion, muscles = four[:, None]
-        guided = combine_predictions(nothing, speech, emotion, muscles, weights, mask)
-        sample = scheduler.step(guided.clamp(-LARGEST_STANDARDISED, LARGEST_STANDARDISED), timestep, sample).prev_sample
+        guided = combine_predictions(nothing, speech, emotion, muscles, weights, mask)[0]
+        if weights.hold > 0.0:
+            missing = missing_muscles(denoiser.restore(guided), conditions["actions"], mask)
+            guided = guided + weights.hold * missing / denoiser.state_scale
+        sample = scheduler.step(guided[None].clamp(-LARGEST_STANDARDISED, LARGEST_STANDARDISED), timestep, sample).prev_sample
         on_step()
     return sample[0]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from espressivo.resources import load_config
+from espressivo.training.motion.ablation import compare
 from espressivo.training.motion.dataset import ClipSet
 from espressivo.training.motion.layouts import LAYOUTS
 from espressivo.training.motion.train import TrainingSettings, export, train
@@ -41,10 +42,16 @@ def _parser() -> argparse.ArgumentParser:
     training.add_argument("--threads", type=int, default=1)
     training.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     training.add_argument("--minutes", type=float, help="train for this long instead of the number of steps in the config")
+    training.add_argument("--steps", type=int, help="number of steps instead of the config's")
+    training.add_argument("--batch", type=int, help="windows in a step instead of the config's")
     training.add_argument("--compile", action="store_true", help="let torch compile the denoiser")
     start = "checkpoint to start from instead of fresh weights, with the config's settings for fine tuning"
     training.add_argument("--init-from", type=Path, metavar="FOLDER", help=start)
     training.add_argument("--model", default="model", help="section of the config that describes the denoiser")
+    comparing = commands.add_parser("compare", help="held-out loss of runs on plain emotions and on mixtures, without muscles")
+    comparing.add_argument("--data", type=Path, nargs="+", required=True, help="files of prepare that were learnt from")
+    comparing.add_argument("--run", type=Path, nargs="+", required=True)
+    comparing.add_argument("--model", nargs="+", required=True, help="section of the config for each run")
     exporting = commands.add_parser("export", help="write the checkpoint of a run")
     exporting.add_argument("--run", type=Path, required=True)
     exporting.add_argument("--model", default="model", help="as for train")
@@ -58,12 +65,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = load_config("train/motion.yaml")
     if options.command == "train":
         torch.set_num_threads(options.threads)
-        settings = TrainingSettings(**config["training"] | (config["fine_tuning"] if options.init_from else {}))
+        asked = {name: value for name in ("steps", "batch") if (value := getattr(options, name)) is not None}
+        settings = TrainingSettings(**config["training"] | (config["fine_tuning"] if options.init_from else {}) | asked)
         shares = settings.shares[: len(options.data)]
         model = config[options.model]
         clips = ClipSet(options.data, shares, model["window"], options.device)
         run = Run(options.run)
         train(model, settings, clips, run, options.minutes, init_from=options.init_from, compiled=options.compile)
+    elif options.command == "compare":
+        for model, folder in zip(options.model, options.run, strict=True):
+            compare(config[model], TrainingSettings(**config["training"]), options.data, Run(folder), model)
     elif options.command == "export":
         export(config[options.model], Run(options.run), options.output)
     else:

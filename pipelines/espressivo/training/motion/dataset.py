@@ -134,6 +134,11 @@ class ClipSet:
         self.shares = torch.tensor(shares, dtype=torch.float32, device=device)
         self._draw_from(np.repeat(kind, [len(f["label"]) for f in files]), lengths)
 
+    def hold_out(self, lists: Sequence[Tensor]) -> None:
+        """Draw held-out windows from these clips only, one list of clip numbers for each kind."""
+        self.lists[True] = torch.cat(list(lists))
+        self.counts[True] = torch.tensor([len(part) for part in lists], device=self.device)
+
     def _draw_from(self, owner: NDArray[np.integer], lengths: NDArray[np.integer]) -> None:
         """Lists of clips to learn from and to hold out, each kind's after the other's."""
         counts: dict[bool, list[int]] = {False: [], True: []}

@@ -23,7 +23,7 @@ from espressivo.seeds import child_seed
 from espressivo.training.motion.dataset import Batch, ClipSet
 from espressivo.training.runs import MovingAverage, Run, warm_cosine
 
-__all__ = ["TrainingSettings", "export", "train"]
+__all__ = ["Trained", "TrainingSettings", "export", "held_out_loss", "train", "trained_from"]
 
 LOG_EVERY, SAVE_EVERY = 50, 500
 HELD_OUT_WINDOWS = 256
@@ -95,7 +95,7 @@ def _importance() -> Tensor:
     return weights / weights.mean()
 
 
-class _Trained(nn.Module):
+class Trained(nn.Module):
     """The denoiser and the classifier that judges its estimates; the classifier is not shipped.
 
     Args:
@@ -154,9 +154,7 @@ def _completed(batch: Batch, chance: _Chance) -> tuple[Batch, Tensor]:
     return replace(batch, state=state, events=batch.events[lender], partner=batch.partner[lender]), complete
 
 
-def _felt(
-    trained: _Trained, batch: Batch, complete: Tensor, settings: TrainingSettings, chance: _Chance
-) -> tuple[Tensor, Tensor]:
+def _felt(trained: Trained, batch: Batch, complete: Tensor, settings: TrainingSettings, chance: _Chance) -> tuple[Tensor, Tensor]:
     """Emotion embeddings ``(B, T, Z + 4)``, some read from a partner's clip, and the divergence ``(B,)`` of what was read."""
     denoiser = trained.denoiser
     seen = clip_statistics(denoiser.standardise(batch.partner))
@@ -173,7 +171,7 @@ def _felt(
 
 
 def _losses(
-    trained: _Trained, scheduler: DDIMScheduler, batch: Batch, settings: TrainingSettings, chance: _Chance
+    trained: Trained, scheduler: DDIMScheduler, batch: Batch, settings: TrainingSettings, chance: _Chance
 ) -> dict[str, Tensor]:
     """The weighted parts of the loss for one batch."""
     denoiser = trained.denoiser
@@ -248,12 +246,11 @@ def _rate(settings: TrainingSettings, step: int, done: float) -> float:
 
 @torch.no_grad()
 @torch.compiler.set_stance("force_eager")
-def _held_out(trained: _Trained, scheduler: DDIMScheduler, clips: ClipSet, settings: TrainingSettings) -> float:
-    """The motion loss on clips that are not learnt from, always the same windows and noise."""
-    chance = _Chance(settings.seed, "held-out", clips.device)
-    return _losses(trained, scheduler, clips.batch(chance.generator, HELD_OUT_WINDOWS, held_out=True), settings, chance)[
-        "motion"
-    ].item()
+def held_out_loss(trained: Trained, clips: ClipSet, settings: TrainingSettings, windows: int, name: str = "held-out") -> float:
+    """The motion loss on clips that are not learnt from; the same name always gives the same windows and noise."""
+    chance = _Chance(settings.seed, name, clips.device)
+    batch = clips.batch(chance.generator, windows, held_out=True)
+    return _losses(trained, make_scheduler(), batch, settings, chance)["motion"].item()
 
 
 def _start_from(folder: Path, denoiser: MotionDenoiser) -> None:
@@ -289,7 +286,7 @@ def train(
     Raises:
         CheckpointError: ``init_from`` is not a checkpoint of the denoiser, or its sizes are not those of ``model``.
     """
-    trained = _Trained(model, settings.seed).to(clips.device)
+    trained = Trained(model, settings.seed).to(clips.device)
     if compiled:
         trained.denoiser.compile()
     if init_from is None:
@@ -317,14 +314,19 @@ def train(
             run.log(step=step, **{name: loss.item() for name, loss in losses.items()}, seconds=progress.seconds())
         step += 1
         if step % SAVE_EVERY == 0:
-            run.log(step=step, held_out=_held_out(trained, scheduler, clips, settings), seconds=progress.seconds())
+            run.log(step=step, held_out=held_out_loss(trained, clips, settings, HELD_OUT_WINDOWS), seconds=progress.seconds())
             run.save(step, trained, average, optimizer)
-    run.log(step=step, held_out=_held_out(trained, scheduler, clips, settings), seconds=progress.seconds())
+    run.log(step=step, held_out=held_out_loss(trained, clips, settings, HELD_OUT_WINDOWS), seconds=progress.seconds())
     run.save(step, trained, average, optimizer)
+
+
+def trained_from(model: dict[str, Any], run: Run) -> Trained:
+    """What a run has learnt: its averaged weights."""
+    trained = Trained(model, 0)
+    trained.load_state_dict(run.average_weights(), strict=True)
+    return trained
 
 
 def export(model: dict[str, Any], run: Run, folder: Path) -> None:
     """Write the averaged denoiser as a checkpoint (without digests and model card)."""
-    trained = _Trained(model, 0)
-    trained.load_state_dict(run.average_weights(), strict=True)
-    save_network(trained.denoiser, folder, torch.float16)
+    save_network(trained_from(model, run).denoiser, folder, torch.float16)
