@@ -46,7 +46,7 @@ def _apex(subject: Subject, request: EmotionRequest) -> FloatArray:
     first, last = (int(moment_s * float(FPS)) for moment_s in APEX_S)
     plan = plan_emotion(request, seed=SEED)
     weights = subject.generate(plan, None, duration_s=DURATION_S, fps=FPS, seed=SEED).weights
-    return weights[first:last].mean(axis=0).astype(np.float64)
+    return np.asarray(weights[first:last].mean(axis=0), np.float64)
 
 
 def compound_figures(subjects: Sequence[Subject], count: int) -> list[Figure]:
@@ -60,7 +60,7 @@ def compound_figures(subjects: Sequence[Subject], count: int) -> list[Figure]:
     """
     published = load_config("emotion/prototypes.yaml")["du2014"]
     named = list(published["compounds"].items())[:count]
-    levels: dict[str, list[list[float]]] = {subject.name: [] for subject in subjects} | {"mean of the two faces": []}
+    levels: dict[str, list[list[float]]] = {name: [] for name in (*(s.name for s in subjects), "mean of the two faces")}
     truth: list[list[float]] = []
     calm = {subject.name: _apex(subject, EmotionRequest(label="neutral", duration_s=DURATION_S)) for subject in subjects}
 
