@@ -1,5 +1,6 @@
 """Every block of Python and every command of the documentation is run as it stands, page by page, in order."""
 
+import json
 import os
 import re
 import shutil
@@ -30,18 +31,34 @@ def runnable(path: Path) -> list[tuple[str, str]]:
     return [(language, code) for language, code in blocks(path) if language in {"python", "bash"}]
 
 
+# Runs a page: its Python in one interpreter, as a reader would type it, the commands between in the order of the page.
+READER = """
+import json, subprocess, sys
+names = {"__name__": "__main__"}
+for language, code in json.load(sys.stdin):
+    print(f"{language}: {code}", flush=True)
+    if language == "python":
+        exec(compile(code, "page", "exec"), names)
+    else:
+        subprocess.run(["bash", "-euc", code], check=True)
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", [p for p in PAGES if runnable(p) and name_of(p) not in RUN_ELSEWHERE], ids=name_of)
 def test_what_a_page_tells_to_run_runs(path, tmp_path):
     shutil.copytree(ROOT / "demo" / "examples", tmp_path / "demo" / "examples")
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    read_so_far = ""
-    for language, code in runnable(path):
-        if language == "python":
-            read_so_far += code
-        command = [sys.executable, "-c", read_so_far] if language == "python" else ["bash", "-euc", code]
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{code}\n{done.stdout}\n{done.stderr}"
+    done = subprocess.run(
+        [sys.executable, "-c", READER],
+        input=json.dumps(runnable(path)),
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
 
 
 @pytest.mark.parametrize("path", [*PAGES, *(DOCS / "reference").glob("*.md")], ids=name_of)

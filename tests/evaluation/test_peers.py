@@ -5,6 +5,7 @@ import sys
 import pytest
 import torch
 
+from espressivo.evaluation import peers
 from espressivo.evaluation.peers_networks import (
     EmoGenSized,
     LivePortraitGenerator,
@@ -57,9 +58,30 @@ def test_the_recurrent_step_is_causal_linear_attention() -> None:
 
 @pytest.mark.slow
 def test_a_task_tells_what_it_cost() -> None:
-    command = [sys.executable, "-m", "espressivo.evaluation.peers_tasks", "motion_procedural", "1"]
+    command = [sys.executable, "-m", "espressivo.evaluation.peers_tasks", "motion_procedural", "1", "2"]
     told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    assert told["output_s"] == pytest.approx(1.0, abs=0.1)
-    assert told["cpu_s"] > 0
+    assert [run["output_s"] for run in told["runs"]] == pytest.approx([1.0, 1.0], abs=0.1)
+    assert all(run["cpu_s"] > 0 for run in told["runs"])
     assert told["peak_bytes"] > 50_000_000
     assert "render_512_liveportrait_sized" in TASKS
+
+
+def test_every_contest_is_measured_in_length_cores_and_resolution(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Costs that are known: a task costs twice its length on two cores, and ten times that at 512 px."""
+
+    def known(task: str, seconds: float, cores: list[int], repeats: int) -> peers._Cost:
+        cost = seconds * len(cores) * (10.0 if "512" in task else 1.0)
+        return peers._Cost(cost, cost, (0.9 * cost, 1.1 * cost), 1024.0 * 1024.0 * repeats)
+
+    monkeypatch.setattr(peers, "_measured", known)
+    monkeypatch.setattr(peers.os, "sched_getaffinity", lambda _pid: {0, 1})
+    figures = {figure.name: figure for figure in peers.evaluate(None, quick=False)}
+    for contest in peers.CONTESTS:
+        one, two = figures[f"peers.{contest.name}_cpu_one_core"], figures[f"peers.{contest.name}_wall_two_cores"]
+        assert two.value == pytest.approx(2 * one.value)
+        assert set(one.baselines) == set(contest.others)
+        assert one.interval == pytest.approx((0.9 * one.value, 1.1 * one.value))
+        assert figures[f"peers.{contest.name}_growth_with_length"].value == pytest.approx(peers.LENGTHENING)
+    assert figures["peers.render_growth_with_resolution"].value == pytest.approx(10.0)
+    quick = peers.evaluate(None, quick=True)
+    assert {figure.name for figure in quick} == set(figures)

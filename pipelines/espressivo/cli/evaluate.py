@@ -15,11 +15,13 @@ from espressivo.errors import SettingError
 __all__ = ["evaluate"]
 
 TOPICS = ("face", "motion", "emotion", "music", "batch", "peers")
+# Not a topic of its own: a little of each, held against committed values.
+SUBSET = "regression"
 USUAL_DATA = Path("../shared/data")
 
 
 def evaluate(
-    topic: Annotated[str, typer.Argument(help=f"{' | '.join(TOPICS)} | all.")],
+    topic: Annotated[str, typer.Argument(help=f"{' | '.join(TOPICS)} | all | {SUBSET}.")],
     data: Annotated[Path | None, typer.Option("--data", help="Folder with the evaluation data.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer items, the same names, under a minute a topic.")] = False,
     soak: Annotated[float | None, typer.Option("--soak", help="With batch: only disturb a run, for so many minutes.")] = None,
@@ -32,8 +34,8 @@ def evaluate(
     from espressivo.evaluation.report import write_report
     from espressivo.media.atomic import write_bytes
 
-    if topic not in {*TOPICS, "all"}:
-        raise SettingError("setting.topic", f"topic is {topic!r}; accepted: {', '.join(TOPICS)}, all")
+    if topic not in {*TOPICS, SUBSET, "all"}:
+        raise SettingError("setting.topic", f"topic is {topic!r}; accepted: {', '.join(TOPICS)}, all, {SUBSET}")
     if data is not None and not data.is_dir():
         raise SettingError("setting.data", f"there is no folder {data.name!r} with evaluation data")
     if soak is not None and (topic != "batch" or soak <= 0):

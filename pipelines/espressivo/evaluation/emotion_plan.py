@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -21,7 +21,7 @@ from espressivo.evaluation.figures import Figure, bootstrap_interval
 from espressivo.resources import load_config
 from espressivo.seeds import numpy_generator
 
-__all__ = ["EXACT", "measure_plans", "peaks"]
+__all__ = ["EXACT", "measure_plans", "peaks", "round_trip"]
 
 EXACT: Final = "counted over all cases; no interval"
 SHOWN_FROM: Final = 0.5
@@ -31,7 +31,7 @@ def measure_plans(*, quick: bool) -> list[Figure]:
     """Figures that need no data."""
     return [
         *_words(),
-        *_round_trip(num_seeds=3 if quick else 20),
+        round_trip(range(3 if quick else 20)),
         *_compounds(),
         *_monotone(num_cases=30 if quick else 300),
         _statements(num_plans=10 if quick else 60),
@@ -76,7 +76,8 @@ def _resolves(word: str, node: str) -> bool:
 # ------------------------------------------------------------------------------------------------ faces
 
 
-def _round_trip(num_seeds: int) -> list[Figure]:
+def round_trip(seeds: Sequence[int]) -> Figure:
+    """Faces composed with each seed and read by rules that are independent of where they come from."""
     ontology = Ontology.load()
     faces = load_config("emotion/faces.yaml")["nodes"]
     independent = {}
@@ -90,7 +91,7 @@ def _round_trip(num_seeds: int) -> list[Figure]:
         if not expected & {reading_primary(rule) for rule in _rule_nodes(tables)}:
             continue
         independent[node] = tables
-        for seed in range(num_seeds):
+        for seed in seeds:
             state = make_state({node: 1.0}, 0.7, Personality(), "")
             face, head = compose_face(state, seed), compose_head(state, Personality(), seed)
             one_sided = frozenset(pull.unit for pull in face.pulls if pull.side != "both")
@@ -100,13 +101,12 @@ def _round_trip(num_seeds: int) -> list[Figure]:
                 wrong[node] = read
     mistakes = ", ".join(f"{node} as {read}" for node, read in wrong.items()) or "none"
     source = (
-        f"{len(independent)} nodes with a published face and an independent rule set, {num_seeds} seeds, before correction; a "
+        f"{len(independent)} nodes with a published face and an independent rule set, {len(seeds)} seeds, before correction; a "
         f"compound face may read as either part; mistaken: {mistakes}; chance is one over the number of primaries"
     )
     chance = 1.0 / len({reading_primary(node.name) for node in ontology if node.parent is None} | {"disgust", "envy"})
-    return [
-        Figure("faces.round_trip", float(np.mean(hits)), "", "higher", 0.90, bootstrap_interval(hits), {"chance": chance}, source)
-    ]
+    interval = bootstrap_interval(hits)
+    return Figure("faces.round_trip", float(np.mean(hits)), "", "higher", 0.90, interval, {"chance": chance}, source)
 
 
 def _rule_nodes(tables: tuple[str, ...]) -> set[str]:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Final
 
 from espressivo.batch.engine_local import THREAD_VARIABLES
@@ -22,6 +23,8 @@ __all__ = ["evaluate"]
 MEBIBYTE: Final = 1024 * 1024
 ABOUT: Final = "peers' sizes with random weights, for speed and memory only"
 SINGLE: Final = "one run, no interval"
+# Runs after one another in one process; the interval shown is from the least to the greatest.
+REPEATS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,57 +69,74 @@ LENGTHENING: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class _Cost:
-    """Of a second of output."""
+    """Of a second of output; of several runs the median, with the least and the greatest."""
 
     wall_s: float
     cpu_s: float
+    cpu_range_s: tuple[float, float]
     peak_bytes: float
 
 
 def evaluate(data: Path | None, *, quick: bool) -> list[Figure]:
-    """Seconds per second of output on one core and two, memory, and growth with length.
+    """Seconds per second of output on one core and two, memory, and growth with length and resolution.
 
     Args:
         data: Not needed.
-        quick: One core only, and nothing longer.
+        quick: One run on one core only, and nothing longer.
     """
     del data
-    figures = []
+    figures: list[Figure] = []
+    one_core: dict[str, dict[str, _Cost]] = {}
     cores = sorted(os.sched_getaffinity(0))
+    repeats = 1 if quick else REPEATS
     for contest in CONTESTS:
         tasks = {"ours": contest.ours, **contest.others}
         lengths = {name: contest.ours_s if name.startswith("our") else contest.theirs_s for name in tasks}
-        one = {name: _measured(task, lengths[name], cores[:1]) for name, task in tasks.items()}
-        what = f"{ABOUT}; encoding left out; {SINGLE}"
-        figures.append(_figure(f"{contest.name}_cpu_one_core", "s/s", {n: c.cpu_s for n, c in one.items()}, what))
-        memory = {name: cost.peak_bytes / MEBIBYTE for name, cost in one.items()}
-        figures.append(_figure(f"{contest.name}_peak_memory", "MB", memory, f"{ABOUT}; whole process with libraries; {SINGLE}"))
+        one = {name: _measured(task, lengths[name], cores[:1], repeats) for name, task in tasks.items()}
+        one_core[contest.name] = one
+        figures += _on_one_core(contest.name, one, repeats)
         if quick or len(cores) < 2:
             names = [f"peers.{contest.name}_{kind}" for kind in ("wall_two_cores", "growth_with_length")]
             figures += [Figure(name, None, "", "lower", source="skipped: --quick, or one core") for name in names]
             continue
-        two = {name: _measured(task, lengths[name], cores[:2]) for name, task in tasks.items()}
+        two = {name: _measured(task, lengths[name], cores[:2], 1) for name, task in tasks.items()}
+        what = f"{ABOUT}; encoding left out; {SINGLE}"
         figures.append(_figure(f"{contest.name}_wall_two_cores", "s/s", {n: c.wall_s for n, c in two.items()}, what))
-        longer = {name: _measured(task, lengths[name] * LENGTHENING, cores[:1]) for name, task in tasks.items()}
+        longer = {name: _measured(task, lengths[name] * LENGTHENING, cores[:1], 1) for name, task in tasks.items()}
         growth = {name: longer[name].cpu_s / one[name].cpu_s for name in tasks}
         source = f"{ABOUT}; cost of a second of output at {LENGTHENING:g} times the length, against before; {SINGLE}"
         figures.append(_figure(f"{contest.name}_growth_with_length", "", growth, source))
-    return figures
+    small, large = one_core["render_256"], one_core["render_512"]
+    growth = {name: large[name].cpu_s / small[name].cpu_s for name in small}
+    source = f"{ABOUT}; cost at 512 px against 256 px, with four times the pixels; quotient of the rows above"
+    return [*figures, _figure("render_growth_with_resolution", "", growth, source)]
 
 
-def _figure(name: str, unit: str, values: dict[str, float], source: str) -> Figure:
+def _on_one_core(name: str, one: dict[str, _Cost], repeats: int) -> list[Figure]:
+    ranges = "; ".join(f"{task} {cost.cpu_range_s[0]:.3g}-{cost.cpu_range_s[1]:.3g}" for task, cost in one.items())
+    source = f"{ABOUT}; encoding left out; median of {repeats} runs, least and greatest: {ranges}"
+    memory = {task: cost.peak_bytes / MEBIBYTE for task, cost in one.items()}
+    return [
+        _figure(f"{name}_cpu_one_core", "s/s", {n: c.cpu_s for n, c in one.items()}, source, one["ours"].cpu_range_s),
+        _figure(f"{name}_peak_memory", "MB", memory, f"{ABOUT}; whole process with libraries; {SINGLE}"),
+    ]
+
+
+def _figure(name: str, unit: str, values: dict[str, float], source: str, interval: tuple[float, float] | None = None) -> Figure:
     baselines = {other: value for other, value in values.items() if other != "ours"}
-    return Figure(f"peers.{name}", values["ours"], unit, "lower", None, None, baselines, source)
+    return Figure(f"peers.{name}", values["ours"], unit, "lower", None, interval, baselines, source)
 
 
-def _measured(task: str, seconds: float, cores: list[int]) -> _Cost:
+def _measured(task: str, seconds: float, cores: list[int], repeats: int) -> _Cost:
     """Cost of a second of output, in a process of its own that has only these cores."""
     threads = dict.fromkeys(THREAD_VARIABLES, str(len(cores)))
-    command = [sys.executable, "-m", "espressivo.evaluation.peers_tasks", task, str(seconds)]
+    command = [sys.executable, "-m", "espressivo.evaluation.peers_tasks", task, str(seconds), str(repeats)]
 
     def confine() -> None:
         os.sched_setaffinity(0, cores)
 
     done = subprocess.run(command, env=os.environ | threads, preexec_fn=confine, capture_output=True, text=True, check=True)  # noqa: S603 - our own command
     told = json.loads(done.stdout)
-    return _Cost(told["wall_s"] / told["output_s"], told["cpu_s"] / told["output_s"], told["peak_bytes"])
+    cpu_s = [run["cpu_s"] / run["output_s"] for run in told["runs"]]
+    wall_s = [run["wall_s"] / run["output_s"] for run in told["runs"]]
+    return _Cost(median(wall_s), median(cpu_s), (min(cpu_s), max(cpu_s)), told["peak_bytes"])

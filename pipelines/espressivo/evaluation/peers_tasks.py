@@ -1,6 +1,7 @@
 """One measurement in a process of its own, so that its memory and its number of cores are its own.
 
-``python -m espressivo.evaluation.peers_tasks TASK AMOUNT`` prints JSON: seconds of output, wall and CPU seconds, peak memory.
+``python -m espressivo.evaluation.peers_tasks TASK AMOUNT REPEATS`` prints JSON: of each run the seconds of output, wall and CPU
+seconds; peak memory.
 """
 
 from __future__ import annotations
@@ -186,14 +187,18 @@ TASKS: Final[dict[str, Made]] = {
 }
 
 
-def _main(task: str, amount: float) -> None:
+def _main(task: str, amount: float, repeats: int) -> None:
     work = TASKS[task](amount)
+    runs = [_timed(work) for _ in range(repeats)]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIBIBYTE
+    sys.stdout.write(json.dumps({"runs": runs, "peak_bytes": peak}))
+
+
+def _timed(work: Work) -> dict[str, float]:
     started, cpu = time.perf_counter(), time.process_time()
     output_s = work()
-    wall_s, cpu_s = time.perf_counter() - started, time.process_time() - cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIBIBYTE
-    sys.stdout.write(json.dumps({"output_s": output_s, "wall_s": wall_s, "cpu_s": cpu_s, "peak_bytes": peak}))
+    return {"output_s": output_s, "wall_s": time.perf_counter() - started, "cpu_s": time.process_time() - cpu}
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1], float(sys.argv[2]))
+    _main(sys.argv[1], float(sys.argv[2]), int(sys.argv[3]))
