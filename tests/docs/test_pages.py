@@ -85,3 +85,33 @@ def test_the_reference_is_what_the_code_says():
         [sys.executable, str(DOCS / "generate.py"), "--check"], capture_output=True, text=True, check=False, cwd=ROOT
     )
     assert done.returncode == 0, f"run python docs/generate.py: {done.stdout}{done.stderr}"
+
+
+def test_every_kind_of_error_is_in_the_troubleshooting():
+    codes = set(re.findall(r"^\| `(\w+)\.", (DOCS / "reference" / "errors.md").read_text(encoding="utf-8"), flags=re.MULTILINE))
+    assert len(codes) > 10
+    text = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
+    assert [code for code in sorted(codes) if f"`{code}.`" not in text] == []
+
+
+def test_what_the_comparison_rests_on_exists():
+    text = (DOCS / "comparison.md").read_text(encoding="utf-8")
+    marks = {int(mark) for mark in re.findall(r"\[(\d+)\]", text.partition("| mark |")[0])}
+    proofs = re.findall(r"^\| (\d+) \| (.*) \|$", text, flags=re.MULTILINE)
+    assert {int(mark) for mark, _ in proofs} == marks
+    from typer.main import get_command
+
+    from espressivo.cli import app
+    from espressivo.cli.evaluate import TOPICS
+
+    commands = set(get_command(app).commands)
+    for _, proof in proofs:
+        for quoted in re.findall(r"`([^`]+)`", proof):
+            words = quoted.split()
+            if words[0] == "espressivo":
+                assert words[1] in commands, quoted
+                assert words[1] != "evaluate" or words[2] in TOPICS, quoted
+            elif words[0] == "make":
+                assert f"\n{words[1]}:" in (ROOT / "Makefile").read_text(encoding="utf-8"), quoted
+            elif "/" in quoted or quoted.endswith(".md"):
+                assert (ROOT / quoted).exists(), quoted

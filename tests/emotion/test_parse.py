@@ -158,8 +158,13 @@ def test_personality():
 def test_dialogue():
     turns = parse_dialogue("Ann: You broke it!\n\nBen: I'm so sorry: really.")
     assert [(turn.speaker, turn.text) for turn in turns] == [("Ann", "You broke it!"), ("Ben", "I'm so sorry: really.")]
-    with pytest.raises(EmotionInputError, match="line 2"):
-        parse_dialogue("Ann: hi\nwhat")
+    for line in ("what", ": nobody says this", "Ann:  "):
+        with pytest.raises(EmotionInputError, match="line 2") as caught:
+            parse_dialogue(f"Ann: hi\n{line}")
+        assert caught.value.code == "emotion.syntax"
+    with pytest.raises(EmotionInputError) as caught:
+        parse_dialogue("\n \n")
+    assert caught.value.code == "emotion.empty"
 
 
 @given(st.sampled_from(sorted(Ontology.load().nodes)), st.floats(0.01, 1.0))

@@ -57,6 +57,19 @@ def test_reports_of_several_runs_are_put_together(tmp_path):
     assert (tmp_path / "results" / "motion.svg").is_file()
 
 
+def test_one_topic_measured_anew_takes_the_place_of_the_old_figures(tmp_path):
+    for topic in ("face", "motion"):
+        (tmp_path / f"{topic}.json").write_text(json.dumps(as_report(topic, FIGURES, f"evaluate {topic}")))
+    results = tmp_path / "results"
+    main([str(tmp_path / "face.json"), str(tmp_path / "motion.json"), "-o", str(results)])
+    (tmp_path / "new.json").write_text(json.dumps([as_report("face", FIGURES[:1], "evaluate face --quick")]))
+    main([*map(str, sorted(results.glob("*.json"))), str(tmp_path / "new.json"), "-o", str(results)])
+    text = (results / "report.md").read_text()
+    assert text.count("## face") == text.count("## motion") == 1
+    assert "`evaluate face --quick`" in text
+    assert "`evaluate face`" not in text
+
+
 def test_an_unknown_topic_is_refused(tmp_path):
     done = CliRunner().invoke(app, ["evaluate", "weather", "--report", str(tmp_path / "r")])
     assert done.exit_code != 0

@@ -24,9 +24,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Asked",
+    "DurationOption",
     "JsonOption",
+    "PortraitOption",
     "QuietOption",
     "SeedOption",
+    "SpeechOption",
+    "TranscriptOption",
     "asked_emotion",
     "asked_emotion_or_none",
     "read_text_file",
@@ -39,6 +43,10 @@ HOW = "How it is felt"
 FACE = "Face"
 OUTPUT = "Output"
 
+PortraitOption = Annotated[Path, typer.Option("--portrait", "-p", help="Picture of one face.")]
+SpeechOption = Annotated[Path | None, typer.Option("--speech", "-s", help="Sound file; decides the length.")]
+TranscriptOption = Annotated[Path | None, typer.Option("--transcript", help="Text file with the words spoken (English).")]
+DurationOption = Annotated[float | None, typer.Option("--duration", help="Seconds, where there is no speech.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Same seed, same bytes; drawn and reported if not given.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.", rich_help_panel=OUTPUT)]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.", rich_help_panel=OUTPUT)]

@@ -13,9 +13,13 @@ from espressivo.cli.music_options import music_settings
 from espressivo.cli.options import (
     OUTPUT,
     Asked,
+    DurationOption,
     JsonOption,
+    PortraitOption,
     QuietOption,
     SeedOption,
+    SpeechOption,
+    TranscriptOption,
     asked_emotion,
     read_text_file,
     takes,
@@ -35,13 +39,13 @@ __all__ = ["scene"]
 
 @takes(asked=asked_emotion, settings=talk_settings, music=music_settings)
 def scene(
-    portrait: Annotated[Path, typer.Option("--portrait", "-p", help="Picture of one face.")],
+    portrait: PortraitOption,
     asked: Asked,
     settings: TalkSettings,
     music: MusicSettings,
-    speech: Annotated[Path | None, typer.Option("--speech", "-s", help="Sound file; decides the length.")] = None,
-    transcript: Annotated[Path | None, typer.Option("--transcript", help="Text file with the words spoken (English).")] = None,
-    duration: Annotated[float | None, typer.Option("--duration", help="Seconds, where there is no speech.")] = None,
+    speech: SpeechOption = None,
+    transcript: TranscriptOption = None,
+    duration: DurationOption = None,
     seed: SeedOption = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Only the video.", rich_help_panel=OUTPUT)] = None,
     output_folder: Annotated[

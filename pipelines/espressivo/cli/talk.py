@@ -12,9 +12,13 @@ from espressivo.cli.inputs import checked_inputs
 from espressivo.cli.options import (
     OUTPUT,
     Asked,
+    DurationOption,
     JsonOption,
+    PortraitOption,
     QuietOption,
     SeedOption,
+    SpeechOption,
+    TranscriptOption,
     asked_emotion_or_none,
     read_text_file,
     takes,
@@ -34,11 +38,11 @@ TRACK_KINDS = (".safetensors", ".csv")
 
 @takes(asked=asked_emotion_or_none, settings=talk_settings)
 def talk(
-    portrait: Annotated[Path, typer.Option("--portrait", "-p", help="Picture of one face.")],
+    portrait: PortraitOption,
     asked: Asked | None,
     settings: TalkSettings,
-    speech: Annotated[Path | None, typer.Option("--speech", "-s", help="Sound file; decides the length.")] = None,
-    transcript: Annotated[Path | None, typer.Option("--transcript", help="Text file with the words spoken (English).")] = None,
+    speech: SpeechOption = None,
+    transcript: TranscriptOption = None,
     drive: Annotated[
         Path | None,
         typer.Option(
@@ -62,7 +66,7 @@ def talk(
             "pauses and takes up the emotion smaller and later. The video carries that sound, so that it can be watched.",
         ),
     ] = None,
-    duration: Annotated[float | None, typer.Option("--duration", help="Seconds, where there is no speech.")] = None,
+    duration: DurationOption = None,
     seed: SeedOption = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="The video.", rich_help_panel=OUTPUT)] = Path("talk.mp4"),
     save_track: Annotated[

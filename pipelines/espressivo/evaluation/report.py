@@ -1,6 +1,7 @@
 """The figures of runs as documents: Markdown for a repository, one HTML page for a reader, a picture for each topic.
 
-python -m espressivo.evaluation.report face.json motion.json -o docs/results    # what evaluate --json has written
+python -m espressivo.evaluation.report face.json motion.json -o docs/results                # what evaluate --json has written
+python -m espressivo.evaluation.report docs/results/*.json new/music.json -o docs/results   # one topic measured anew
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ td.missed { color: #c2412d; font-weight: 600; } td.met { color: #2a7d3f; } small
 
 
 def write_report(folder: Path, reports: Sequence[Mapping[str, Any]]) -> list[Path]:
-    """Write ``report.md``, ``report.html`` and ``TOPIC.svg`` for each topic.
+    """Write ``report.md``, ``report.html`` and for each topic ``TOPIC.svg`` and the figures themselves, ``TOPIC.json``.
 
     Args:
         folder: Where to; made if it does not exist.
@@ -45,6 +46,7 @@ def write_report(folder: Path, reports: Sequence[Mapping[str, Any]]) -> list[Pat
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = {folder / f"{report['topic']}.svg": dot_plot(_figures(report)) for report in reports}
+    written |= {folder / f"{report['topic']}.json": json.dumps(report, indent=2) + "\n" for report in reports}
     written[folder / "report.md"] = _markdown(reports)
     written[folder / "report.html"] = _page(reports)
     for path, text in written.items():
@@ -109,11 +111,12 @@ def _html_row(figure: Figure) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("files", type=Path, nargs="+", help="JSON that evaluate --json wrote")
+    parser.add_argument("files", type=Path, nargs="+", help="JSON that evaluate --json wrote; of a topic the last counts")
     parser.add_argument("-o", "--output", type=Path, required=True)
     parsed = parser.parse_args(arguments)
     read = [json.loads(path.read_text(encoding="utf-8")) for path in parsed.files]
-    write_report(parsed.output, [report for item in read for report in (item if isinstance(item, list) else [item])])
+    by_topic = {report["topic"]: report for item in read for report in (item if isinstance(item, list) else [item])}
+    write_report(parsed.output, list(by_topic.values()))
 
 
 if __name__ == "__main__":
