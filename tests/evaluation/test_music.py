@@ -7,9 +7,10 @@ import pytest
 
 from espressivo.evaluation.music import evaluate
 from espressivo.evaluation.music_judge import TIMELESS_NAMES, Judge, cross_validated, recalls
-from espressivo.evaluation.music_pieces import targets, write
+from espressivo.evaluation.music_pieces import PIANO, Writers, targets
 from espressivo.evaluation.music_quality import self_similarity, table_measures
 from espressivo.music.attributes import ATTRIBUTE_NAMES, NoteTable
+from espressivo.music.compose import compose
 
 
 def clips(num: int, separation: float) -> tuple[np.ndarray, np.ndarray, list[str]]:
@@ -69,26 +70,28 @@ def test_measures_of_a_scale() -> None:
 
 
 def test_targets_scatter_around_their_quadrants_and_neutral_ones_do_not() -> None:
-    pieces, wanted = targets(2)
+    pieces, wanted = targets(2, 4.0)
     valence = np.array([plan.segments[0].vad.valence for plan, _ in pieces])
     assert ((valence > 0) == np.isin(wanted, (1, 4))).all()
-    neutral, _ = targets(2, is_neutral=True)
+    neutral, _ = targets(2, 4.0, is_neutral=True)
     assert {plan.segments[0].vad.valence for plan, _ in neutral} == {0.0}
     assert len({seed for _, seed in neutral}) == len(neutral)
 
 
 @pytest.mark.slow
 def test_processes_write_what_one_writes() -> None:
-    pieces, _ = targets(1)
-    scores = write(pieces, "rules")
-    assert len(scores) == 4
-    assert scores == write(pieces, "rules")
+    pieces, _ = targets(1, 8.0)
+    with Writers() as writers:
+        scores = writers.write(pieces, "rules")
+    assert scores == [compose(plan, seed=seed, settings=PIANO) for plan, seed in pieces]
+    assert writers.num_written == writers.num_valid == {"rules": 4}
 
 
 @pytest.mark.slow
 def test_figures_without_data() -> None:
     figures = {figure.name: figure for figure in evaluate(None, quick=True)}
-    assert figures["constraint.valid_midi"].value == 1.0
-    assert figures["constraint.duration"].value == 1.0
+    for name in ("valid", "key", "metre", "tempo", "chords"):
+        assert figures[f"constraint.{name}"].value == 1.0
     assert figures["control.plan.tempo_bpm"].value is not None
+    assert figures["scene.turn_to_section"].met
     assert figures["emotion.velocity_free.accuracy"].value is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated
@@ -45,6 +46,7 @@ def evaluate(
     if sheets is not None:
         _write_sheets(topic, sheets, folder, quick=quick)
         return
+    _follow()
     measured = []
     for name in TOPICS if topic == "all" else (topic,):
         figures = import_module(f"espressivo.evaluation.{name}").evaluate(folder, quick=quick, **options)
@@ -58,6 +60,13 @@ def evaluate(
         write_report(report, reports)
     if any(missed(figures) for _, figures in measured):
         raise typer.Exit(1)
+
+
+def _follow() -> None:
+    """What is logged on the way goes to standard error, so that an interrupted run leaves what it has measured."""
+    logger = logging.getLogger("espressivo")
+    logger.addHandler(logging.StreamHandler())
+    logger.setLevel(logging.INFO)
 
 
 def _write_sheets(topic: str, sheets: Path, data: Path | None, *, quick: bool) -> None:

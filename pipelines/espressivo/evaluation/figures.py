@@ -10,11 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from espressivo.resources import home
 
-__all__ = ["Figure", "as_report", "bootstrap_interval", "missed", "rows"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Figure", "as_report", "bootstrap_interval", "missed", "rows", "share_interval"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +117,11 @@ def bootstrap_interval(values: Sequence[float], *, seed: int = 0, draws: int = 2
     picks = np.random.Generator(np.random.PCG64(seed)).integers(0, len(data), (draws, len(data)))
     low, high = np.percentile(data[picks].mean(axis=1), [2.5, 97.5])
     return float(low), float(high)
+
+
+def share_interval(hits: NDArray[np.bool_]) -> tuple[float, float]:
+    """95 % interval of a share (Wilson 1927)."""
+    n, p, z = hits.size, float(hits.mean()), 1.96
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * (p * (1 - p) / n + z * z / (4 * n * n)) ** 0.5 / (1 + z * z / n)
+    return centre - half, centre + half

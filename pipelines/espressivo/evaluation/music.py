@@ -5,42 +5,98 @@ espressivo evaluate music --data FOLDER [--quick]     # FOLDER holds music/emopi
 
 from __future__ import annotations
 
+import logging
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
-from espressivo.evaluation.figures import Figure
+from espressivo.evaluation.figures import Figure, rows
+from espressivo.evaluation.music_constraints import measure_constraints, measure_validity
 from espressivo.evaluation.music_control import (
     measure_arc,
     measure_attribute_control,
     measure_continuity,
     measure_plan_control,
-    measure_validity,
 )
 from espressivo.evaluation.music_emotion import measure_emotion
 from espressivo.evaluation.music_memory import measure_memory
+from espressivo.evaluation.music_pieces import Writers
+from espressivo.evaluation.music_scene import measure_scene
 from espressivo.evaluation.music_speed import measure_speed
 
 __all__ = ["evaluate"]
 
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    """How many pieces, and how long."""
+
+    emotion: int
+    ablation: int
+    piece_s: float
+    attribute: int
+    searches: int
+    plan: int
+    control_s: float
+    steps: int
+    step: int
+    step_s: float
+    arcs: int
+    arc_s: float
+    constrained_model: int
+    constrained_rules: int
+    scenes: int
+    songs: int | None
+
+
+FULL = _Size(
+    emotion=100, ablation=25, piece_s=20.0, attribute=20, searches=39, plan=24, control_s=8.0, steps=9, step=6, step_s=10.0,
+    arcs=16, arc_s=40.0, constrained_model=250, constrained_rules=750, scenes=3, songs=None,
+)  # fmt: skip
+QUICK = _Size(
+    emotion=1, ablation=1, piece_s=8.0, attribute=2, searches=2, plan=2, control_s=3.0, steps=4, step=1, step_s=8.0, arcs=1,
+    arc_s=12.0, constrained_model=6, constrained_rules=12, scenes=1, songs=60,
+)  # fmt: skip
+
 
 def evaluate(data: Path | None, *, quick: bool) -> list[Figure]:
-    """Measure the music.
+    """Measure the music; what is measured goes to the log as soon as it is, since the whole takes its time.
 
     Args:
         data: Folder with ``music/emopia`` and ``music/pop909``; what needs one that is absent is skipped.
         quick: Few pieces, the same names.
     """
-    figures = [*measure_speed(), *measure_plan_control(1 if quick else 10), *measure_attribute_control(1 if quick else 5)]
-    figures += [*measure_continuity(5 if quick else 9, 1 if quick else 6), *measure_arc(1 if quick else 16)]
-    figures += measure_validity(12 if quick else 1000)
+    size = QUICK if quick else FULL
+    figures: list[Figure] = []
+    started = time.monotonic()
+
+    def take(measured: list[Figure]) -> None:
+        figures.extend(measured)
+        for row in rows(measured):
+            logger.info("%4.0f s  %s", time.monotonic() - started, "  ".join(cell for cell in row if cell))
+
+    take(measure_speed())
     emopia, pop909 = (None if data is None else data / "music" / name for name in ("emopia", "pop909"))
-    if emopia is not None and emopia.is_dir():
-        figures += measure_emotion(emopia, 2 if quick else 100)
-    else:
-        figures.append(
-            Figure("emotion.velocity_free.accuracy", None, "", "higher", 0.55, source="skipped: no music/emopia in --data")
-        )
-    if pop909 is not None and pop909.is_dir():
-        figures += measure_memory(pop909, 4 if quick else 48, num_songs=60 if quick else None)
-    else:
-        figures.append(Figure("memory.longest_run", None, "notes", "lower", source="skipped: no music/pop909 in --data"))
+    with Writers() as writers:
+        if emopia is not None and emopia.is_dir():
+            measured, scores = measure_emotion(writers, emopia, size.emotion, size.ablation, size.piece_s)
+            take(measured)
+        else:
+            reason = "skipped: no music/emopia in --data"
+            take([Figure("emotion.velocity_free.accuracy", None, "", "higher", 0.55, source=reason)])
+            scores = []
+        if scores and pop909 is not None and pop909.is_dir():
+            take(measure_memory(pop909, scores, num_songs=size.songs))
+        else:
+            reason = "skipped: no music/emopia and music/pop909 in --data"
+            take([Figure("memory.longest_run", None, "notes", "lower", source=reason)])
+        take(measure_scene(writers, size.scenes))
+        take(measure_attribute_control(writers, size.attribute, size.searches, size.control_s))
+        take(measure_plan_control(writers, size.plan, size.control_s))
+        take(measure_continuity(writers, size.steps, size.step, size.step_s))
+        take(measure_arc(writers, size.arcs, size.arc_s))
+        take(measure_constraints(writers, {"model": size.constrained_model, "rules": size.constrained_rules}, size.control_s))
+        take([measure_validity(writers)])
     return figures

@@ -8,15 +8,16 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from espressivo.evaluation.figures import Figure
+from espressivo.evaluation.figures import Figure, share_interval
 from espressivo.evaluation.music_judge import TIMELESS_NAMES, Judge, cross_validated, recalls
-from espressivo.evaluation.music_pieces import PIECE_S, SEED, Writer, targets, write
+from espressivo.evaluation.music_pieces import SEED, Writer, Writers, targets
 from espressivo.evaluation.music_quality import measure_quality
 from espressivo.music.attributes import ATTRIBUTE_NAMES, NoteTable
+from espressivo.music.score import Score
 from espressivo.seeds import numpy_generator
 from espressivo.training.emopia import Clip, read_clips, value_matrix
 
-__all__ = ["measure_emotion", "share_interval"]
+__all__ = ["measure_emotion"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -27,32 +28,41 @@ JUDGES: dict[str, tuple[Literal["kernel", "linear"], tuple[str, ...], float | No
     "velocity_and_tempo_free": ("linear", TIMELESS_NAMES, None, None),
 }
 """Kind, attributes, and the floors of accuracy and least recall. Flat velocity alone sways a judge that hears it."""
-OTHERS: tuple[Writer, ...] = ("rules", "attributes hidden", "unconditioned", "no theme returns")
+WRITERS: tuple[Writer, ...] = ("model", "rules", "unconditioned", "attributes hidden", "no theme returns")
+ABLATED = ("attributes hidden", "no theme returns")
 
 
-def measure_emotion(emopia: Path, num: int) -> list[Figure]:
+def measure_emotion(
+    writers: Writers, emopia: Path, num: int, num_ablated: int, duration_s: float
+) -> tuple[list[Figure], list[Score]]:
     """Quadrants by three judges trained on real clips alone, and the quality of the same pieces.
 
     Args:
+        writers: Who write.
         emopia: Folder of EMOPIA.
-        num: Pieces a quadrant by the model and the rules; a half for the ablations.
+        num: Pieces a quadrant by the model, the rules and the unconditioned model.
+        num_ablated: Pieces a quadrant by the model without attributes and without returning themes.
+        duration_s: Length of the pieces.
+
+    Returns:
+        The figures, and the pieces of the model.
     """
     clips = read_clips(emopia)
     real = value_matrix([clip.table for clip in clips])
-    pieces, wanted = targets(num)
-    scores = {"model": write(pieces, "model")}
-    sides = {"model": wanted}
-    for writer in OTHERS:
-        own, sides[writer] = targets(num if writer == "rules" else max(num // 2, 1), is_neutral=writer == "unconditioned")
-        scores[writer] = write(own, writer)
+    scores: dict[str, list[Score]] = {}
+    sides: dict[str, Ints] = {}
+    for writer in WRITERS:
+        size = num_ablated if writer in ABLATED else num
+        own, sides[writer] = targets(size, duration_s, is_neutral=writer == "unconditioned")
+        scores[writer] = writers.write(own, writer)
     made = {name: value_matrix([NoteTable.of_score(score) for score in own]) for name, own in scores.items()}
-    figures = []
-    for title in JUDGES:
-        figures += _judged(title, clips, real, made, sides)
-    return figures + measure_quality(clips, real, scores, made, sides)
+    figures = [figure for title in JUDGES for figure in _judged(title, clips, real, made, sides, duration_s)]
+    return figures + measure_quality(clips, real, scores, made, sides, duration_s), scores["model"]
 
 
-def _judged(title: str, clips: list[Clip], real: Floats, made: dict[str, Floats], wanted: dict[str, Ints]) -> list[Figure]:
+def _judged(
+    title: str, clips: list[Clip], real: Floats, made: dict[str, Floats], wanted: dict[str, Ints], duration_s: float
+) -> list[Figure]:
     kind, names, floor, recall_floor = JUDGES[title]
     labels = np.array([clip.quadrant for clip in clips])
     on_real = cross_validated(kind, names, real, labels, [clip.song for clip in clips])
@@ -63,14 +73,12 @@ def _judged(title: str, clips: list[Clip], real: Floats, made: dict[str, Floats]
 
     def rows(score: str) -> dict[str, float]:
         pairs = {"real clips, songs held out": (labels, on_real), "shuffled targets": (shuffled, heard)}
-        pairs |= {name: (wanted[name], verdicts[name]) for name in OTHERS}
+        pairs |= {name: (wanted[name], verdicts[name]) for name in WRITERS[1:]}
         return {name: _scores(*pair)[score] for name, pair in pairs.items()}
 
     hits = heard == asked
     scores = _scores(asked, heard)
-    source = (
-        f"{len(asked)} pieces of {PIECE_S:g} s for piano, no choosing; {kind} judge of {len(names)} attributes trained on EMOPIA"
-    )
+    source = f"{len(asked)} pieces of {duration_s:g} s, piano, no choosing; {kind} judge of {len(names)} attributes of EMOPIA"
     arousal = np.isin(asked, (1, 2)) == np.isin(heard, (1, 2))
     valence = np.isin(asked, (1, 4)) == np.isin(heard, (1, 4))
     figures = [
@@ -99,11 +107,3 @@ def _scores(asked: Ints, heard: Ints) -> dict[str, float]:
         "valence": float((np.isin(asked, (1, 4)) == np.isin(heard, (1, 4))).mean()),
     }
     return scores | {f"recall_q{quadrant}": float(share) for quadrant, share in enumerate(recalls(asked, heard), 1)}
-
-
-def share_interval(hits: NDArray[np.bool_]) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share."""
-    n, p, z = hits.size, float(hits.mean()), 1.96
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return float(centre - half), float(centre + half)

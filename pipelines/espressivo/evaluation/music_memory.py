@@ -6,15 +6,13 @@ copied, share with the training songs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from espressivo.emotion.planner import plan_emotion
-from espressivo.emotion.request import EmotionRequest
 from espressivo.evaluation.figures import Figure, bootstrap_interval
-from espressivo.evaluation.music_pieces import PIANO, write
 from espressivo.music.score import Score
 from espressivo.music.tokens import GridBar
 from espressivo.training.music_corpus import HELD_OUT_EVERY, read_song
@@ -23,10 +21,6 @@ __all__ = ["RunIndex", "longest_shared_run", "measure_memory", "steps_of_bars", 
 
 Step = tuple[int, int]
 MAX_RUN = 24
-PIECE_S = 40.0
-NUM_STEPS = 100
-"""Steps of a held-out song that are looked at: about as many as a piece has."""
-LABELS = ("joy", "anger", "sadness", "calm")
 
 
 class RunIndex:
@@ -75,26 +69,28 @@ def steps_of_score(score: Score) -> list[Step]:
     return _steps(sorted((round(note.start_tick / 120), note.pitch) for note in notes))
 
 
-def measure_memory(pop909: Path, num: int, *, num_songs: int | None = None) -> list[Figure]:
+def measure_memory(pop909: Path, scores: Sequence[Score], *, num_songs: int | None = None) -> list[Figure]:
     """Longest shared runs of generated pieces beside those of held-out songs.
 
     Args:
         pop909: Folder of POP909.
-        num: Pieces.
+        scores: Pieces of the model.
         num_songs: Only so many songs; ``None`` for all.
     """
     names = sorted(path.stem for path in (pop909 / "midis").glob("*.mid"))[:num_songs]
     melodies = [steps_of_bars(song.bars) for name in names if (song := read_song(pop909, name)).bars]
-    held_out = [melody[:NUM_STEPS] for index, melody in enumerate(melodies) if index % HELD_OUT_EVERY == 0]
     index = RunIndex([melody for place, melody in enumerate(melodies) if place % HELD_OUT_EVERY])
-    settings = PIANO.model_copy(update={"metre": "4/4", "humanise": 0.0})
-    labels = [LABELS[number % len(LABELS)] for number in range(num)]
-    plans = [(plan_emotion(EmotionRequest(label=label, duration_s=PIECE_S), seed=n), n) for n, label in enumerate(labels)]
-    made = [longest_shared_run(index, steps_of_score(score)) for score in write(plans, "model", settings)]
+    steps = [steps_of_score(score) for score in scores]
+    length = round(float(np.mean([len(melody) for melody in steps])))
+    held_out = [melody[:length] for place, melody in enumerate(melodies) if place % HELD_OUT_EVERY == 0]
+    made = [longest_shared_run(index, melody) for melody in steps]
     known = [longest_shared_run(index, melody) for melody in held_out]
-    source = f"{num} pieces of {PIECE_S:g} s against {len(melodies) - len(held_out)} songs; baseline: {NUM_STEPS} steps of others"
+    source = (
+        f"{len(scores)} pieces of {length} steps on average against {len(melodies) - len(held_out)} songs; baseline: "
+        f"the first {length} steps of {len(held_out)} held-out songs"
+    )
     figures = []
-    for name, value in (("median_run", np.median), ("longest_run", np.max)):
+    for name, value in (("median_run", np.median), ("run_p95", lambda runs: np.percentile(runs, 95)), ("longest_run", np.max)):
         others = {"held-out songs": float(value(known))}
         interval = bootstrap_interval(made) if name == "median_run" else None
         figures.append(Figure(f"memory.{name}", float(value(made)), "notes", "lower", None, interval, others, source))

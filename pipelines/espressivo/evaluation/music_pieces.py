@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 import multiprocessing
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from functools import partial
-from typing import Literal
+from functools import cache
+from typing import Literal, Self
 
 import numpy as np
 import torch
@@ -25,19 +25,19 @@ from espressivo.music.score import Score
 from espressivo.music.settings import MusicSettings
 from espressivo.seeds import numpy_generator
 
-__all__ = ["CENTRES", "PIANO", "PIECE_S", "SEED", "Piece", "Writer", "plan_at", "targets", "write"]
+__all__ = ["CENTRES", "EARLY_TICKS", "PIANO", "SEED", "Piece", "Writer", "Writers", "plan_at", "targets"]
 
 SEED = 2023
-PIECE_S = 30.0
 CENTRES = {1: (0.65, 0.6), 2: (-0.65, 0.6), 3: (-0.65, -0.55), 4: (0.65, -0.55)}
 """Valence and arousal of the quadrants' targets, as far out as strong everyday emotions; pieces scatter around them by .12."""
 SPREAD = 0.12
 PIANO = MusicSettings(palette="piano")
 """The judges know nothing but piano."""
-CHUNK = 13
-"""Pieces that a process writes together."""
+EARLY_TICKS = 60
+"""By which a note may come before the bar that it belongs to."""
+CHUNK = 25
+"""Pieces that a process writes together, at most."""
 Piece = tuple[EmotionPlan, int]
-Chunk = tuple[Sequence[Piece], Sequence[MusicSettings]]
 Writer = Literal["rules", "model", "attributes hidden", "unconditioned", "no theme returns"]
 """``rules``: the rule composer; ``model``: as shipped; ``attributes hidden``: the model with the plan's form, chords, density and
 performance, but no attribute; ``unconditioned``: the same of a neutral plan, whatever the target; ``no theme returns``: every bar
@@ -51,7 +51,7 @@ def plan_at(valence: float, arousal: float, dominance: float, duration_s: float,
     return plan_emotion(EmotionRequest(vad=vad, duration_s=duration_s), seed=seed)
 
 
-def targets(num: int, *, is_neutral: bool = False) -> tuple[list[Piece], NDArray[np.int64]]:
+def targets(num: int, duration_s: float, *, is_neutral: bool = False) -> tuple[list[Piece], NDArray[np.int64]]:
     """``num`` plans with seeds for each quadrant, and the quadrants; neutral plans that only the seeds tell apart if wanted."""
     pieces, wanted = [], []
     for quadrant, (valence, arousal) in CENTRES.items():
@@ -59,45 +59,77 @@ def targets(num: int, *, is_neutral: bool = False) -> tuple[list[Piece], NDArray
             random = numpy_generator(SEED, "target", str(quadrant), str(index))
             shift = random.normal(0.0, SPREAD, 2)
             dominance = float(random.uniform(-0.4, 0.5))
-            plan = plan_at(valence + shift[0], arousal + shift[1], dominance, PIECE_S, index)
-            plan = plan_at(0.0, 0.0, 0.0, PIECE_S, index) if is_neutral else plan
+            plan = plan_at(valence + shift[0], arousal + shift[1], dominance, duration_s, index)
+            plan = plan_at(0.0, 0.0, 0.0, duration_s, index) if is_neutral else plan
             pieces.append((plan, 1000 * is_neutral * quadrant + index))
             wanted.append(quadrant)
     return pieces, np.array(wanted)
 
 
-def write(pieces: Sequence[Piece], writer: Writer, settings: Sequence[MusicSettings] | MusicSettings = PIANO) -> list[Score]:
-    """Compose all pieces, on as many processes as there are processors.
+class Writers:
+    """As many processes as there are processors; each keeps its networks from one call to the next.
 
-    Args:
-        pieces: Plans and seeds.
-        writer: Who writes.
-        settings: For all pieces, or one for each.
+    Attributes:
+        num_written: Pieces so far, by writer.
+        num_valid: Those of them that are the same again after a round trip through MIDI and exactly as long as asked.
     """
-    each = [settings] * len(pieces) if isinstance(settings, MusicSettings) else list(settings)
-    chunks: list[Chunk] = [(pieces[first : first + CHUNK], each[first : first + CHUNK]) for first in range(0, len(pieces), CHUNK)]
-    return _spread(partial(_write_chunk, writer), chunks)
+
+    def __init__(self) -> None:
+        # Forked children would wait for ever for OpenMP threads that only the parent has.
+        self._pool = ProcessPoolExecutor(os.cpu_count() or 1, multiprocessing.get_context("spawn"))
+        self.num_written: dict[Writer, int] = {}
+        self.num_valid: dict[Writer, int] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def write(
+        self, pieces: Sequence[Piece], writer: Writer, settings: Sequence[MusicSettings] | MusicSettings = PIANO
+    ) -> list[Score]:
+        """Compose all pieces.
+
+        Args:
+            pieces: Plans and seeds.
+            writer: Who writes.
+            settings: For all pieces, or one for each.
+        """
+        each = [settings] * len(pieces) if isinstance(settings, MusicSettings) else list(settings)
+        size = min(CHUNK, -(-len(pieces) // (os.cpu_count() or 1)))
+        places = range(0, len(pieces), size)
+        futures = [
+            self._pool.submit(_write_chunk, writer, pieces[first : first + size], each[first : first + size]) for first in places
+        ]
+        scores = [score for future in futures for score in future.result()]
+        valid = sum(is_valid(score, plan) for score, (plan, _) in zip(scores, pieces, strict=True))
+        self.num_written[writer] = self.num_written.get(writer, 0) + len(scores)
+        self.num_valid[writer] = self.num_valid.get(writer, 0) + valid
+        return scores
 
 
-def _spread(work: Callable[[Chunk], list[Score]], chunks: list[Chunk]) -> list[Score]:
-    # Forked children would wait for ever for OpenMP threads that only the parent has.
-    processes = ProcessPoolExecutor(min(os.cpu_count() or 1, len(chunks)), multiprocessing.get_context("spawn"))
-    with processes as pool:
-        return [score for scores in pool.map(work, chunks) for score in scores]
+def is_valid(score: Score, plan: EmotionPlan) -> bool:
+    """Whether a score is the same after a round trip through MIDI and as long as its plan to a millisecond."""
+    return Score.from_midi_bytes(score.to_midi_bytes()) == score and abs(score.duration_s - plan.duration_s) < 1e-3
 
 
-def _write_chunk(writer: Writer, chunk: Chunk) -> list[Score]:
-    pieces, settings = chunk
+def _write_chunk(writer: Writer, pieces: Sequence[Piece], settings: Sequence[MusicSettings]) -> list[Score]:
     if writer == "rules":
         return [compose(plan, seed=seed, settings=own) for (plan, seed), own in zip(pieces, settings, strict=True)]
-    composer = _in_bfloat16(Composer.bundled())
+    return compose_models(pieces, settings=settings, composer=_composer(writer))
+
+
+@cache
+def _composer(writer: Writer) -> Composer:
+    composer = _in_bfloat16()
     if writer in {"attributes hidden", "unconditioned"}:
-        composer = replace(composer, hidden=frozenset(CONDITION_NAMES), sampling=replace(composer.sampling, guidance=1.0))
-    if writer == "no theme returns":
-        composer = replace(composer, restates=False)
-    return compose_models(pieces, settings=settings, composer=composer)
+        return replace(composer, hidden=frozenset(CONDITION_NAMES), sampling=replace(composer.sampling, guidance=1.0))
+    return replace(composer, restates=writer != "no theme returns")
 
 
-def _in_bfloat16(composer: Composer) -> Composer:
+@cache
+def _in_bfloat16() -> Composer:
     """The same network in half the memory: faster for batches, slower for a piece alone."""
+    composer = Composer.bundled()
     return replace(composer, model=copy.deepcopy(composer.model).to(torch.bfloat16))

@@ -63,11 +63,16 @@ def self_similarity(table: NoteTable, length_s: float = 4.0, least_lag_s: float 
 
 
 def measure_quality(
-    clips: list[Clip], real: Floats, scores: dict[str, list[Score]], made: dict[str, Floats], wanted: dict[str, Ints]
+    clips: list[Clip],
+    real: Floats,
+    scores: dict[str, list[Score]],
+    made: dict[str, Floats],
+    wanted: dict[str, Ints],
+    duration_s: float,
 ) -> list[Figure]:
     """Means of the model's pieces beside those of real clips and the other composers; per quadrant for the classic three."""
     columns = {name: _columns([NoteTable.of_score(score) for score in own], made[name]) for name, own in scores.items()}
-    columns["real clips"] = _columns([clip.table for clip in clips], real)
+    columns["real clips"] = _columns([_beginning(clip.table, duration_s) for clip in clips], real)
     quadrants = {**wanted, "real clips": np.array([clip.quadrant for clip in clips])}
     figures = []
     for name in (*MEASURES, *ATTRIBUTES):
@@ -76,7 +81,9 @@ def measure_quality(
         others = {row: float(values[name].mean()) for row, values in columns.items() if row != "model"}
         others["real clips, standard deviation"] = float(columns["real clips"][name].std())
         mean = float(mine.mean())
-        source = "mean over the pieces of the emotion judges; the nearer to the real clips the better"
+        source = (
+            f"mean of the judged pieces of {duration_s:g} s; the nearer to the first {duration_s:g} s of real clips the better"
+        )
         figures.append(Figure(f"quality.{name}", mean, "", "higher", None, (mean - spread, mean + spread), others, source))
     for name in MEASURES[:3]:
         off = []
@@ -86,6 +93,14 @@ def measure_quality(
         source = "largest deviation of a quadrant's mean from that of its real clips"
         figures.append(Figure(f"quality.{name}_off", max(off), "", "lower", None, None, {"design's target": 0.1}, source))
     return figures
+
+
+def _beginning(table: NoteTable, duration_s: float) -> NoteTable:
+    """The first seconds of a clip: range, pitch classes and repetition grow with length."""
+    until_s = float(table.start_s[0]) + duration_s
+    heard = table.start_s < until_s
+    ends = np.minimum(table.start_s + table.duration_s, until_s)[heard]
+    return NoteTable.of_columns(table.start_s[heard], ends - table.start_s[heard], table.pitch[heard], table.velocity[heard])
 
 
 def _columns(tables: list[NoteTable], values: Floats) -> dict[str, Floats]:

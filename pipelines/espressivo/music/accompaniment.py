@@ -136,8 +136,9 @@ def accompany(
     notes: list[DraftNote] = []
     owed = 0.0
     ordered = _ordered_styles(section, styles, random)
-    # Fuller chords for more arousal: on EMOPIA the number of notes struck together is among its marks.
-    num_voices = 2 + int(section.moment.arousal > 0.0) + int(section.moment.arousal > 0.5)
+    # Fuller chords for more arousal and for sadness: on EMOPIA notes struck together and whole minor triads are their marks.
+    moment = section.moment
+    num_voices = 2 + int(moment.arousal > 0.0 or moment.valence < -0.2) + int(moment.arousal > 0.5)
     voicings = voice_chords(harmony.chords, num_voices + 1, *_range(section, ceiling))
     opened = [_open_position(voicing) for voicing in voicings]
     choices = dict(zip(ordered, _figures(ordered, num_voices), strict=True))

@@ -19,10 +19,10 @@ def measure_attributes(score: Score, section: Section) -> Achieved:
     """Attributes of a section, re-extracted from its notes, under the names of ``MusicAttributes``.
 
     ``density_nps`` counts notes struck together as one onset; ``register_low`` and ``register_high`` are the melody's extremes,
-    ``articulation`` the melody's median of sounding time over time to the next onset; ``dissonance`` the roughness of the
-    sonorities (Huron 1994) between that of triads (0) and that of clusters (1), ``irregularity`` the normalised pairwise
-    variability of the gaps between all onsets (Grabe & Low 2002) over 100. Sections with fewer than 4 notes give only tempo and
-    density.
+    ``articulation`` the melody's median of sounding time over time to the next onset that is not of a note struck together,
+    absent where all are; ``dissonance`` the roughness of the sonorities (Huron 1994) between that of triads (0) and that of
+    clusters (1), ``irregularity`` the normalised pairwise variability of the gaps between all onsets (Grabe & Low 2002) over 100.
+    Sections with fewer than 4 notes give only tempo and density.
     """
     duration_s = score.seconds(section.end_tick) - score.seconds(section.start_tick)
     notes = score.notes_between(section.start_tick, section.end_tick)
@@ -37,17 +37,19 @@ def measure_attributes(score: Score, section: Section) -> Achieved:
     values = measure(table, score.key_at(section.start_tick))
     begins = np.array([score.seconds(note.start_tick) for note in melody])
     ends = np.array([score.seconds(note.end_tick) for note in melody])
-    gaps = np.maximum(np.diff(begins), 1e-3)
+    following = np.append(begins, np.inf)[np.searchsorted(begins, begins + TOGETHER_S, side="right")]
+    is_followed = np.isfinite(following)
     achieved |= {
         "mode": measure_mode(table, score.key_at(section.start_tick)),
         "register_low": float(min(note.pitch for note in melody)),
         "register_high": float(max(note.pitch for note in melody)),
         "velocity": values["velocity_mean"],
         "velocity_spread": values["velocity_sd"],
-        "articulation": float(np.median((ends - begins)[:-1] / gaps)),
         "dissonance": float(np.clip((values["roughness"] - TRIAD_ROUGHNESS) / (CLUSTER_ROUGHNESS - TRIAD_ROUGHNESS), 0, 1)),
         "irregularity": min(values["gap_npvi"] / 100.0, 1.0),
     }
+    if is_followed.any():
+        achieved["articulation"] = float(np.median(((ends - begins) / (following - begins))[is_followed]))
     return achieved
 
 

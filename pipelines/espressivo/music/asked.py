@@ -19,7 +19,7 @@ from espressivo.music.settings import MusicSettings, asked_attributes
 from espressivo.music.theory import MODE_BRIGHTNESS
 from espressivo.resources import load_config
 
-__all__ = ["AttributeRow", "attribute_rank", "checked_attributes", "compare", "mean_error"]
+__all__ = ["RANK_TOLERANCE", "AttributeRow", "attribute_rank", "checked_attributes", "compare", "mean_error"]
 
 ATTRIBUTES_CONFIG: Final = "music/emotion_attributes.yaml"
 RATIO_TOLERANCES: Final = {"tempo_bpm": 0.08, "density_nps": 0.25}

@@ -21,6 +21,8 @@ from espressivo.resources import verify_checksums
 __all__ = ["MusicTransformer", "MusicTransformerConfig", "RollingCache", "load_music_transformer"]
 
 ROTARY_BASE = 10_000.0
+FIRST_ROOM = 256
+"""Words for which the cache has room at first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class MusicTransformerConfig:
 class RollingCache:
     """Keys and values of the last ``context`` words, for each layer.
 
-    The buffers have room for twice as many, so that the oldest are moved out only now and then.
+    The buffers grow to room for twice as many, so that the oldest are moved out only now and then.
 
     Args:
         config: Layers, heads and context.
@@ -63,7 +65,8 @@ class RollingCache:
         self.context = config.context
         self.position = 0
         self._held = 0
-        shape = (config.num_layers, 2, batch, config.num_heads, 2 * config.context, config.width // config.num_heads)
+        room = min(FIRST_ROOM, 2 * config.context)
+        shape = (config.num_layers, 2, batch, config.num_heads, room, config.width // config.num_heads)
         self._buffer = torch.zeros(shape) if like is None else torch.zeros(shape, dtype=like.dtype, device=like.device)
 
     @property
@@ -72,11 +75,14 @@ class RollingCache:
         return self._held
 
     def make_room(self, length: int) -> None:
-        """Forget the oldest words where ``length`` new ones would not fit."""
-        if self._held + length > self._buffer.shape[4]:
-            kept = min(self._held, self.context)
-            self._buffer[..., :kept, :] = self._buffer[..., self._held - kept : self._held, :].clone()
-            self._held = kept
+        """Grow, or forget the oldest words, where ``length`` new ones would not fit."""
+        room = self._buffer.shape[4]
+        if self._held + length <= room:
+            return
+        kept = self._buffer[..., max(0, self._held - self.context) : self._held, :]
+        self._held = kept.shape[4]
+        grown = max(min(2 * room, 2 * self.context), self._held + length)
+        self._buffer = torch.cat([kept, kept.new_zeros(*kept.shape[:4], grown - self._held, kept.shape[5])], dim=4)
 
     def extended(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """Keys and values of a layer with new ones appended, at most ``context`` before the first of them; ``(B, H, T, D)``."""
@@ -93,7 +99,9 @@ class RollingCache:
 
     def keep(self, rows: list[int]) -> None:
         """Forget all rows but these."""
-        self._buffer = self._buffer[:, :, rows]
+        kept = self._buffer[:, :, rows, :, : self._held]
+        self._buffer = self._buffer.new_zeros(*kept.shape[:4], *self._buffer.shape[4:])
+        self._buffer[..., : self._held, :] = kept
 
 
 class MusicTransformer(nn.Module):
