@@ -7,7 +7,7 @@ import pytest
 
 from espressivo.evaluation.music import evaluate
 from espressivo.evaluation.music_judge import TIMELESS_NAMES, Judge, cross_validated, recalls
-from espressivo.evaluation.music_pieces import PIANO, Writers, targets
+from espressivo.evaluation.music_pieces import PIANO, Writers, neutral, targets
 from espressivo.evaluation.music_quality import self_similarity, table_measures
 from espressivo.music.attributes import ATTRIBUTE_NAMES, NoteTable
 from espressivo.music.compose import compose
@@ -73,9 +73,9 @@ def test_targets_scatter_around_their_quadrants_and_neutral_ones_do_not() -> Non
     pieces, wanted = targets(2, 4.0)
     valence = np.array([plan.segments[0].vad.valence for plan, _ in pieces])
     assert ((valence > 0) == np.isin(wanted, (1, 4))).all()
-    neutral, _ = targets(2, 4.0, is_neutral=True)
-    assert {plan.segments[0].vad.valence for plan, _ in neutral} == {0.0}
-    assert len({seed for _, seed in neutral}) == len(neutral)
+    aimless = neutral(3, 4.0)
+    assert {plan.segments[0].vad.valence for plan, _ in aimless} == {0.0}
+    assert len({seed for _, seed in aimless}) == 3
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from espressivo.evaluation.figures import Figure, share_interval
 from espressivo.evaluation.music_judge import TIMELESS_NAMES, Judge, cross_validated, recalls
-from espressivo.evaluation.music_pieces import SEED, Writer, Writers, targets
+from espressivo.evaluation.music_pieces import SEED, Writer, Writers, neutral, targets
 from espressivo.evaluation.music_quality import measure_quality
 from espressivo.music.attributes import ATTRIBUTE_NAMES, NoteTable
 from espressivo.music.score import Score
@@ -40,7 +40,7 @@ def measure_emotion(
     Args:
         writers: Who write.
         emopia: Folder of EMOPIA.
-        num: Pieces a quadrant by the model, the rules and the unconditioned model.
+        num: Pieces a quadrant by the model and the rules, and pieces of the unconditioned model.
         num_ablated: Pieces a quadrant by the model without attributes and without returning themes.
         duration_s: Length of the pieces.
 
@@ -52,9 +52,11 @@ def measure_emotion(
     scores: dict[str, list[Score]] = {}
     sides: dict[str, Ints] = {}
     for writer in WRITERS:
-        size = num_ablated if writer in ABLATED else num
-        own, sides[writer] = targets(size, duration_s, is_neutral=writer == "unconditioned")
-        scores[writer] = writers.write(own, writer)
+        own, sides[writer] = targets(num_ablated if writer in ABLATED else num, duration_s)
+        if writer == "unconditioned":  # knows no target, so each of its pieces is heard against all four
+            scores[writer] = 4 * writers.write(neutral(num, duration_s), writer)
+        else:
+            scores[writer] = writers.write(own, writer)
     made = {name: value_matrix([NoteTable.of_score(score) for score in own]) for name, own in scores.items()}
     figures = [figure for title in JUDGES for figure in _judged(title, clips, real, made, sides, duration_s)]
     return figures + measure_quality(clips, real, scores, made, sides, duration_s), scores["model"]

@@ -25,7 +25,7 @@ from espressivo.music.score import Score
 from espressivo.music.settings import MusicSettings
 from espressivo.seeds import numpy_generator
 
-__all__ = ["CENTRES", "EARLY_TICKS", "PIANO", "SEED", "Piece", "Writer", "Writers", "plan_at", "targets"]
+__all__ = ["CENTRES", "EARLY_TICKS", "PIANO", "SEED", "Piece", "Writer", "Writers", "neutral", "plan_at", "targets"]
 
 SEED = 2023
 CENTRES = {1: (0.65, 0.6), 2: (-0.65, 0.6), 3: (-0.65, -0.55), 4: (0.65, -0.55)}
@@ -51,8 +51,13 @@ def plan_at(valence: float, arousal: float, dominance: float, duration_s: float,
     return plan_emotion(EmotionRequest(vad=vad, duration_s=duration_s), seed=seed)
 
 
-def targets(num: int, duration_s: float, *, is_neutral: bool = False) -> tuple[list[Piece], NDArray[np.int64]]:
-    """``num`` plans with seeds for each quadrant, and the quadrants; neutral plans that only the seeds tell apart if wanted."""
+def neutral(num: int, duration_s: float) -> list[Piece]:
+    """Plans without an emotion, which only their seeds tell apart."""
+    return [(plan_at(0.0, 0.0, 0.0, duration_s, index), index) for index in range(num)]
+
+
+def targets(num: int, duration_s: float) -> tuple[list[Piece], NDArray[np.int64]]:
+    """``num`` plans with seeds for each quadrant, and the quadrants."""
     pieces, wanted = [], []
     for quadrant, (valence, arousal) in CENTRES.items():
         for index in range(num):
@@ -60,8 +65,7 @@ def targets(num: int, duration_s: float, *, is_neutral: bool = False) -> tuple[l
             shift = random.normal(0.0, SPREAD, 2)
             dominance = float(random.uniform(-0.4, 0.5))
             plan = plan_at(valence + shift[0], arousal + shift[1], dominance, duration_s, index)
-            plan = plan_at(0.0, 0.0, 0.0, duration_s, index) if is_neutral else plan
-            pieces.append((plan, 1000 * is_neutral * quadrant + index))
+            pieces.append((plan, index))
             wanted.append(quadrant)
     return pieces, np.array(wanted)
 

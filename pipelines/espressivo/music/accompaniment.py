@@ -13,11 +13,13 @@ from espressivo.music.harmony import SectionHarmony, voice_chords
 from espressivo.music.melody import chord_at, metrical_weight
 from espressivo.music.score import ChordSpan
 
-__all__ = ["PATTERNS", "accompany", "bass_line", "counter_line", "octaves", "pad_layer", "percussion_line"]
+__all__ = ["PATTERNS", "accompany", "bass_line", "counter_line", "low_chords", "octaves", "pad_layer", "percussion_line"]
 
 BASS_LOW, BASS_HIGH = 34, 52
 MENACING_LOW, CLEAR_LOW = 40, 48
 """Lowest notes of chords: below C3 close chords turn to mud, which only threatening music wants."""
+LOWEST_CEILING = 55
+"""However low the melody goes, chords need the room below this."""
 MAX_OWED = 2.5
 """Onsets that a bar may make up for the one before; more would make the pattern hurry and drag from bar to bar."""
 BROKEN_STYLES = {"arpeggio", "alberti", "ostinato"}
@@ -119,7 +121,7 @@ def accompany(
     styles: list[str],
     wanted: dict[int, float],
     taken: dict[int, set[int]],
-    ceiling: int,
+    melody: list[DraftNote],
     random: np.random.Generator,
 ) -> list[DraftNote]:
     """Chordal accompaniment such that all layers together have the number of onsets wanted, as nearly as patterns allow.
@@ -130,7 +132,7 @@ def accompany(
         styles: Pattern names in order of liking; the first of them that comes near the number serves a whole phrase.
         wanted: Onsets of each bar, by its first tick; what a bar misses the next may make up for.
         taken: Ticks at which other layers begin notes, by bar; notes struck together are one onset.
-        ceiling: Highest pitch, below the melody.
+        melody: The notes that it stays below.
         random: Source of choices.
     """
     notes: list[DraftNote] = []
@@ -139,8 +141,10 @@ def accompany(
     # Fuller chords for more arousal and for sadness: on EMOPIA notes struck together and whole minor triads are their marks.
     moment = section.moment
     num_voices = 2 + int(moment.arousal > 0.0 or moment.valence < -0.2) + int(moment.arousal > 0.5)
+    ceiling = max(min(note.pitch for note in melody) - 2, LOWEST_CEILING)
     voicings = voice_chords(harmony.chords, num_voices + 1, *_range(section, ceiling))
-    opened = [_open_position(voicing) for voicing in voicings]
+    ceilings = [_lowest_over(span, melody) - 2 for span in harmony.chords]
+    opened = [_open_position(*pair) for pair in zip(voicings, ceilings, strict=True)]
     choices = dict(zip(ordered, _figures(ordered, num_voices), strict=True))
     beat_places = 2 * section.beat_eighths
     for phrase in section.phrases:
@@ -210,9 +214,17 @@ def _adapted(
     return min(figures, key=cost)
 
 
-def _open_position(voicing: tuple[int, ...]) -> tuple[int, ...]:
-    """Every other voice an octave higher: the wide arpeggios of a left hand with pedal."""
-    return tuple(sorted(pitch + 12 * (index % 2) for index, pitch in enumerate(voicing)))
+def _open_position(voicing: tuple[int, ...], ceiling: int) -> tuple[int, ...]:
+    """Every other voice an octave higher, where that stays below the melody: the wide arpeggios of a left hand with pedal."""
+    return tuple(sorted(pitch + 12 if index % 2 and pitch + 12 <= ceiling else pitch for index, pitch in enumerate(voicing)))
+
+
+def _lowest_over(span: ChordSpan, melody: list[DraftNote]) -> int:
+    """Lowest melody note that sounds with a chord; the highest of all where none does."""
+    return min(
+        (note.pitch for note in melody if note.start_tick < span.end_tick and span.start_tick < note.end_tick),
+        default=max(note.pitch for note in melody),
+    )
 
 
 def _range(section: FormSection, ceiling: int) -> tuple[int, int]:
@@ -320,6 +332,16 @@ def octaves(notes: list[DraftNote], arousal: float, lowest: int) -> list[DraftNo
         replace(note, pitch=note.pitch - 12, weight=note.weight - 2.0)
         for note in notes
         if note.weight >= threshold and note.pitch - 12 >= lowest
+    ]
+
+
+def low_chords(bass: list[DraftNote], harmony: SectionHarmony) -> list[DraftNote]:
+    """Octave and twelfth over every bass note: on EMOPIA more tones sound together in sad clips than in calm ones."""
+    return [
+        replace(note, pitch=note.pitch + distance, role="accompaniment", weight=note.weight - 2.0)
+        for note in bass
+        for distance in (12, 19)
+        if (note.pitch + distance) % 12 in chord_at(harmony.chords, note.start_tick).pitch_classes
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from espressivo.emotion.plan import EmotionPlan
-from espressivo.music.accompaniment import accompany, bass_line, counter_line, octaves, pad_layer, percussion_line
+from espressivo.music.accompaniment import accompany, bass_line, counter_line, low_chords, octaves, pad_layer, percussion_line
 from espressivo.music.assembly import SectionTask, assemble, with_final_chord
 from espressivo.music.draft import SIXTEENTH, DraftNote
 from espressivo.music.melody import ThemeBook, compose_melody
@@ -78,7 +78,7 @@ class RuleWriter:
             task.random.bit_generator.state = state  # each round draws the same patterns, only their density changes
             goals = {tick: correction * count for tick, count in wanted.items()}
             styles = list(task.palette.styles)
-            drafts = layers + accompany(section, harmony, styles, goals, taken, max(lowest - 2, 55), task.random)
+            drafts = layers + accompany(section, harmony, styles, goals, taken, melody, task.random)
             drafts = with_final_chord(drafts, section, harmony) if task.is_last else drafts
             ratio = total / len({note.start_tick for note in drafts})
             tried.append((abs(float(np.log(ratio))), drafts))
@@ -90,6 +90,8 @@ def _fixed_layers(task: SectionTask, melody: list[DraftNote], lowest: int) -> li
     section, arousal = task.section, task.section.moment.arousal
     bass = bass_line(section, task.harmony, lowest)
     notes = bass + octaves(bass, arousal, LOWEST_BASS) + octaves(melody, arousal, LOWEST_DOUBLING)
+    if arousal < 0.0 and section.moment.valence < -0.2:
+        notes += low_chords(bass, task.harmony)
     if "counter" in task.palette.parts:
         num_notes = section.moment.density_nps * (section.end_s - section.start_s)
         notes += counter_line(melody, section, task.harmony)[: round(COUNTER_SHARE * num_notes)]
