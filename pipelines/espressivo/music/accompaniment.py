@@ -143,7 +143,7 @@ def accompany(
     num_voices = 2 + int(moment.arousal > 0.0 or moment.valence < -0.2) + int(moment.arousal > 0.5)
     ceiling = max(min(note.pitch for note in melody) - 2, LOWEST_CEILING)
     voicings = voice_chords(harmony.chords, num_voices + 1, *_range(section, ceiling))
-    ceilings = [_lowest_over(span, melody) - 2 for span in harmony.chords]
+    ceilings = [_lowest_over(span.start_tick, span.end_tick, melody) - 2 for span in harmony.chords]
     opened = [_open_position(*pair) for pair in zip(voicings, ceilings, strict=True)]
     choices = dict(zip(ordered, _figures(ordered, num_voices), strict=True))
     beat_places = 2 * section.beat_eighths
@@ -219,12 +219,10 @@ def _open_position(voicing: tuple[int, ...], ceiling: int) -> tuple[int, ...]:
     return tuple(sorted(pitch + 12 if index % 2 and pitch + 12 <= ceiling else pitch for index, pitch in enumerate(voicing)))
 
 
-def _lowest_over(span: ChordSpan, melody: list[DraftNote]) -> int:
-    """Lowest melody note that sounds with a chord; the highest of all where none does."""
-    return min(
-        (note.pitch for note in melody if note.start_tick < span.end_tick and span.start_tick < note.end_tick),
-        default=max(note.pitch for note in melody),
-    )
+def _lowest_over(start: int, end: int, melody: list[DraftNote]) -> int:
+    """Lowest melody note that sounds between two ticks; the highest of all where none does."""
+    sounding = (note.pitch for note in melody if note.start_tick < end and start < note.end_tick)
+    return min(sounding, default=max(note.pitch for note in melody))
 
 
 def _range(section: FormSection, ceiling: int) -> tuple[int, int]:
@@ -335,13 +333,14 @@ def octaves(notes: list[DraftNote], arousal: float, lowest: int) -> list[DraftNo
     ]
 
 
-def low_chords(bass: list[DraftNote], harmony: SectionHarmony) -> list[DraftNote]:
+def low_chords(bass: list[DraftNote], melody: list[DraftNote], harmony: SectionHarmony) -> list[DraftNote]:
     """Octave and twelfth over every bass note: on EMOPIA more tones sound together in sad clips than in calm ones."""
     return [
         replace(note, pitch=note.pitch + distance, role="accompaniment", weight=note.weight - 2.0)
         for note in bass
         for distance in (12, 19)
         if (note.pitch + distance) % 12 in chord_at(harmony.chords, note.start_tick).pitch_classes
+        and note.pitch + distance + 2 <= _lowest_over(note.start_tick, note.end_tick, melody)
     ]
 
 

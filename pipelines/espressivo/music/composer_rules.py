@@ -91,7 +91,7 @@ def _fixed_layers(task: SectionTask, melody: list[DraftNote], lowest: int) -> li
     bass = bass_line(section, task.harmony, lowest)
     notes = bass + octaves(bass, arousal, LOWEST_BASS) + octaves(melody, arousal, LOWEST_DOUBLING)
     if arousal < 0.0 and section.moment.valence < -0.2:
-        notes += low_chords(bass, task.harmony)
+        notes += low_chords(bass, melody, task.harmony)
     if "counter" in task.palette.parts:
         num_notes = section.moment.density_nps * (section.end_s - section.start_s)
         notes += counter_line(melody, section, task.harmony)[: round(COUNTER_SHARE * num_notes)]

@@ -280,9 +280,10 @@ def _draw_curve(canvas: Canvas, plan: EmotionPlan, box: tuple[float, float, floa
     times = np.linspace(0.0, plan.duration_s, 400)
     vad = EmotionCurve(plan).at(times).vad
     across = left + (covered - left) * times / plan.duration_s
+    names_y = bottom - 9 if vad[:80, :2].max() > 0.5 else top + 9  # where no curve begins
     for name, colour, axis in CURVES:
         y = middle - 0.47 * (bottom - top) * vad[:, axis]
         line = list(zip(across.tolist(), y.tolist(), strict=True))
         canvas.area([(left, middle), *line, (covered, middle)], colour, opacity=0.12)
         canvas.line(line, colour, width=2.2)
-        canvas.text((left + 8 + 70 * axis, top + 9), name, colour)
+        canvas.text((left + 8 + 70 * axis, names_y), name, colour)
