@@ -1,5 +1,6 @@
 """The rule composer meets the plan: times exactly, attributes closely, rules of harmony always."""
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -107,6 +108,27 @@ def test_chords_tile_the_piece(make_plan: Any) -> None:
     assert score.chords[0].start_tick == 0
     assert score.chords[-1].end_tick == score.end_tick
     assert all(a.end_tick == b.start_tick for a, b in pairwise(score.chords))
+
+
+def test_a_melody_in_octaves_is_no_more_legato_than_its_upper_voice(make_plan: Any) -> None:
+    score = compose(make_plan(("awe", 5.0)), seed=0, settings=DEFAULT)
+    doubled = [replace(note, pitch=note.pitch - 12) for note in score.notes if score.parts[note.part].role == "melody"]
+    thicker = replace(score, notes=tuple(sorted((*score.notes, *doubled))))
+    assert achieved(thicker, "articulation") == pytest.approx(achieved(score, "articulation"), abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["sadness", "contentment"])
+def test_broken_chords_stay_below_the_melody(make_plan: Any, name: str) -> None:
+    plan = make_plan((name, 16.0), register_low=60, register_high=80)
+    crossing = []
+    for seed in range(3):
+        score = compose(plan, seed=seed, settings=MusicSettings(palette="piano", humanise=0.0))
+        melody = [note for note in score.notes if score.parts[note.part].role == "melody"]
+        for note in score.notes:
+            over = [m.pitch for m in melody if m.start_tick < note.end_tick - 60 and note.start_tick < m.end_tick - 60]
+            if score.parts[note.part].role == "accompaniment":
+                crossing.append(note.pitch > min(over, default=127))
+    assert np.mean(crossing) < 0.05
 
 
 def test_the_end_slows_down_and_is_held(make_plan: Any) -> None:
