@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated
@@ -46,10 +48,10 @@ def evaluate(
     if sheets is not None:
         _write_sheets(topic, sheets, folder, quick=quick)
         return
-    _follow()
     measured = []
     for name in TOPICS if topic == "all" else (topic,):
-        figures = import_module(f"espressivo.evaluation.{name}").evaluate(folder, quick=quick, **options)
+        with _followed():
+            figures = import_module(f"espressivo.evaluation.{name}").evaluate(folder, quick=quick, **options)
         print_table(name, ("figure", "value", "95 %", "floor", "", "baselines"), rows(figures))
         measured.append((name, figures))
     flags = [" --quick" if quick else "", f" --soak {soak:g}" if soak else "", " --data FOLDER" if folder else ""]
@@ -62,11 +64,16 @@ def evaluate(
         raise typer.Exit(1)
 
 
-def _follow() -> None:
+@contextmanager
+def _followed() -> Iterator[None]:
     """What is logged on the way goes to standard error, so that an interrupted run leaves what it has measured."""
-    logger = logging.getLogger("espressivo")
-    logger.addHandler(logging.StreamHandler())
+    logger, handler = logging.getLogger("espressivo"), logging.StreamHandler()
+    logger.addHandler(handler)
     logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def _write_sheets(topic: str, sheets: Path, data: Path | None, *, quick: bool) -> None:
