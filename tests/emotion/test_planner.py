@@ -239,3 +239,18 @@ def test_plan_of_a_label_is_instant_and_needs_no_torch():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "False"
+
+
+def test_a_feeling_too_short_to_unfold_is_a_micro_expression_wherever_it_comes():
+    """Yan et al. 2013: up to half a second in all; small, because it is leaked rather than shown."""
+    for moment_s in (1.0, 5.0):
+        moods = ((0.0, "calm"), (moment_s, "fear"), (moment_s + 0.3, "joy"))
+        frames = [{"time_s": time_s, "mixture": {mood: 1.0}} for time_s, mood in moods]
+        plan = plan_emotion(EmotionRequest.model_validate({"keyframes": frames, "duration_s": 8.0, "intensity": 1.0}), seed=1)
+        short = plan.segments[1]
+        assert short.label == "fear"
+        assert len({action.action_unit for action in short.actions}) >= 4
+        for action in short.actions:
+            assert action.start_s == pytest.approx(short.start_s)
+            assert action.end_s - action.start_s == pytest.approx(0.3, abs=1e-3)
+            assert action.level <= 0.45
