@@ -42,3 +42,8 @@ def test_every_target_of_the_makefile_is_explained() -> None:
 
 def test_the_check_of_the_wheel_is_a_valid_script() -> None:
     subprocess.run(["bash", "-n", "tests/packaging/wheel_check.sh"], cwd=ROOT, check=True)
+
+
+def test_every_extra_is_explained() -> None:
+    text = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    assert [extra for extra in PROJECT["optional-dependencies"] if f"`espressivo[{extra}]`" not in text] == []
