@@ -68,7 +68,8 @@ def compound_figures(subjects: Sequence[Subject], count: int) -> list[Figure]:
         mixed = _apex(subject, EmotionRequest(mixture=mixture, intensity=1.0, duration_s=DURATION_S))
         return shown_units(np.maximum(0.0, mixed - calm[subject.name]))
 
-    plain = {name: levels_of(subjects[0], {emotion: 1.0}) for name, emotion in NAMES.items()}
+    needed = sorted({part for _, parts in named for part in parts})
+    plain = {part: levels_of(subjects[0], {NAMES[part]: 1.0}) for part in needed}
     for compound, parts in named:
         made_of = {unit for part in parts for unit in published["rows"][part]["p"]}
         rest = [index for index, unit in enumerate(UNITS) if unit not in made_of]

@@ -255,7 +255,7 @@ def measure_pixels(backends: Mapping[str, Backend], heard: SpeechAnalysis, data:
         studio = _Studio(renderer, reader, 3 if quick else 12)
         portraits = _portraits(renderer, reader, data / PORTRAITS, 1 if quick else 12)
         offsets = {name: _offsets(studio, portraits, backend, heard) for name, backend in backends.items()}
-        graded = _intensity(studio, portraits[: 1 if quick else 2], backends, heard, list(ACTED)[: 2 if quick else len(ACTED)])
+        graded = _intensity(studio, portraits[: 1 if quick else 2], backends, heard, list(ACTED)[: 1 if quick else len(ACTED)])
     said = f"{len(portraits)} synthetic portraits speaking, {studio.num_frames} frames of {SIZE} px each; "
     return [
         *_recognition(
