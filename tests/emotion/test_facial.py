@@ -206,3 +206,10 @@ def test_prototypes_are_read_by_other_publications(label):
 def test_head_movements_count_as_action_units():
     assert set(head_units(HeadGazeTarget(pitch_rad=-0.2, roll_rad=0.1, gaze_aversion_rad=0.3))) == {54, 56, 64}
     assert read_face({}) == {"neutral": 1.0}
+
+
+@pytest.mark.parametrize(("pressed", "parted", "kept"), [(0.5, 0.4, {24}), (0.5, 0.5, {24}), (0.4, 0.5, {25, 26})])
+def test_the_stronger_side_wins_and_the_first_where_they_are_equal(pressed, parted, kept):
+    settled, changes = settle_conflicts({24: pressed, 25: parted, 26: min(parted, 0.3)})
+    assert set(settled) == kept
+    assert [rule for rule, _ in changes] == ["pressed_lips"]

@@ -15,6 +15,7 @@ from espressivo.emotion.scenes import text_scenes
 from espressivo.emotion.text_features import tokenise
 from espressivo.emotion.text_model import TextModel
 from espressivo.evaluation.emotion_robustness import hostile_texts
+from espressivo.resources import load_config
 
 
 @pytest.mark.parametrize(
@@ -167,3 +168,10 @@ def test_clues_of_the_lexicon():
     assert clues["EXCITED"].node == "excitement"
     assert clues[":)"].node == "joy"
     assert clues["sad"].weight > 1.0
+
+
+@pytest.mark.parametrize("begin", ["", "It rained. ", 'It rained. "'])
+def test_a_word_that_may_be_a_name_is_one_only_inside_a_sentence(begin):
+    for word in load_config("emotion/people.yaml")["AMBIGUOUS_NAME"][:3]:
+        assert tokenise(f"{begin}{word.capitalize()} came.")[-3].form == word
+        assert tokenise(f"{begin}They met {word.capitalize()} again.")[-3].form == "[NAME]"
