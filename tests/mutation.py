@@ -137,7 +137,7 @@ def main() -> None:
     parser.add_argument("paths", type=Path, nargs="+", help="files or folders of the package")
     parser.add_argument("--sample", type=int, default=60, help="how many faults are tried")
     parser.add_argument(
-        "--tests", type=int, default=12, help="how many of the tests that reach a line are run first; all are where those pass"
+        "--tests", type=int, default=6, help="how many of the tests that reach a line are run first; all are where those pass"
     )
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
