@@ -53,11 +53,11 @@ class _Size:
 
 FULL = _Size(
     emotion=100, ablation=15, piece_s=20.0, attribute=16, searches=39, plan=16, control_s=8.0, steps=9, step=4, step_s=10.0,
-    arcs=12, arc_s=40.0, constrained_model=250, constrained_rules=750, scenes=3, songs=None,
+    arcs=12, arc_s=40.0, constrained_model=250, constrained_rules=750, scenes=12, songs=None,
 )  # fmt: skip
 QUICK = _Size(
-    emotion=1, ablation=1, piece_s=8.0, attribute=2, searches=2, plan=2, control_s=3.0, steps=4, step=1, step_s=8.0, arcs=1,
-    arc_s=12.0, constrained_model=6, constrained_rules=12, scenes=1, songs=60,
+    emotion=1, ablation=1, piece_s=8.0, attribute=2, searches=1, plan=2, control_s=2.5, steps=3, step=1, step_s=8.0, arcs=1,
+    arc_s=8.0, constrained_model=4, constrained_rules=12, scenes=2, songs=60,
 )  # fmt: skip
 
 

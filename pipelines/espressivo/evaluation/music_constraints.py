@@ -14,7 +14,7 @@ from espressivo.seeds import numpy_generator
 __all__ = ["measure_constraints", "measure_validity"]
 
 PROGRESSIONS = ("I IV V I", "i VI III VII", "I vi IV V", "i iv V7 i")
-METRES = ("2/4", "3/4", "4/4", "6/8")
+BAR_TICKS = {"2/4": 960, "3/4": 1440, "4/4": 1920, "6/8": 1440}
 TEMPO_TOLERANCE = 0.25
 """Logarithm of the ratio: sections end exactly with their segments, so the tempo gives way, most in the shortest."""
 
@@ -55,7 +55,7 @@ def _tasks(num: int, longest_s: float) -> tuple[list[Piece], list[MusicSettings]
         changes: dict[str, float | str] = {
             "tonic": int(random.integers(12)),
             "mode": "minor" if progression[0] == "i" else "major",
-            "metre": METRES[int(random.integers(len(METRES)))],
+            "metre": list(BAR_TICKS)[int(random.integers(len(BAR_TICKS)))],
         }
         changes |= {"tempo_bpm": float(random.uniform(60, 160))} if index % 2 else {}
         changes |= {"chords": progression} if index % 3 == 0 else {}
@@ -65,10 +65,10 @@ def _tasks(num: int, longest_s: float) -> tuple[list[Piece], list[MusicSettings]
 
 
 def _kept(score: Score, settings: MusicSettings) -> dict[str, bool]:
-    """What was asked and whether it is so."""
+    """What was asked and whether it is so; the last bar may be shorter or longer, so that the length is exact."""
     kept = {
         "key": score.keys[0].key == Key(settings.tonic or 0, settings.mode or "major"),
-        "metre": {f"{metre.numerator}/{metre.denominator}" for metre in score.metres} == {settings.metre},
+        "metre": {end - start for start, end in score.bars()[:-1]} <= {BAR_TICKS[settings.metre or "4/4"]},
     }
     if settings.tempo_bpm is not None:
         tempo = 60.0 * score.end_tick / TICKS_PER_QUARTER / score.duration_s

@@ -32,13 +32,13 @@ Floats = NDArray[np.float64]
 
 
 def measure_scene(writers: Writers, num: int) -> list[Figure]:
-    """Turns of ``num`` plans of each of four arcs over the bundled speech; ducking of a test signal; loudness."""
+    """Turns of ``num`` plans over the bundled speech, of four arcs in turn; ducking of a test signal; loudness."""
     speech = load_audio(example_path("speech.wav"))
     pauses = [(pause.start_s, pause.end_s) for pause in analyse_speech(speech).pauses]
     pieces: list[Piece] = []
-    for arc in ARCS:
-        request = receive(arc, None, duration_s=speech.duration_s)
-        pieces += [(think(request, pauses=pauses, seed=seed), seed) for seed in range(num)]
+    for seed in range(num):
+        request = receive(ARCS[seed % len(ARCS)], None, duration_s=speech.duration_s)
+        pieces.append((think(request, pauses=pauses, seed=seed), seed))
     scores = {writer: writers.write(pieces, writer, MusicSettings()) for writer in ("rules", "model")}
     away = {name: _worst_turn_ms(own, [plan for plan, _ in pieces]) for name, own in scores.items()}
     turns = [turn for plan, _ in pieces for turn in _turns(plan)]

@@ -21,7 +21,7 @@ __all__ = ["measure_speed"]
 
 PIECE_S = 30.0
 NUM_WORDS = 400
-NUM_UNCACHED = 12
+NUM_UNCACHED = 8
 """Words that the slow loop writes, spread over the length."""
 
 
