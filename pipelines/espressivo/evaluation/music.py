@@ -56,7 +56,7 @@ FULL = _Size(
     arcs=12, arc_s=40.0, constrained_model=250, constrained_rules=750, scenes=12, songs=None,
 )  # fmt: skip
 QUICK = _Size(
-    emotion=1, ablation=1, piece_s=8.0, attribute=2, searches=1, plan=2, control_s=2.5, steps=3, step=1, step_s=8.0, arcs=1,
+    emotion=1, ablation=1, piece_s=8.0, attribute=2, searches=1, plan=2, control_s=3.5, steps=3, step=1, step_s=8.0, arcs=1,
     arc_s=8.0, constrained_model=4, constrained_rules=12, scenes=2, songs=60,
 )  # fmt: skip
 
