@@ -415,3 +415,18 @@ def test_a_clock_that_jumps_changes_nothing(jump_s: float, tmp_path: Path, monke
     monkeypatch.undo()
     assert before.items() <= contents(store).items()
     assert run(jobs, store).num_cached == 3
+
+
+def test_what_dead_runners_left_half_written_goes_and_what_is_being_written_stays(tmp_path: Path) -> None:
+    store = Store(tmp_path / "run")
+    store.prepare()
+    records = store.root / "records"
+    old, fresh = records / ".a.part.json", records / ".b.part.json"
+    for path in (old, fresh):
+        path.write_text("{")
+    two_hours_ago = time.time() - 7200
+    os.utime(old, (two_hours_ago, two_hours_ago))
+    with store.workshop() as folder:
+        assert folder.is_dir()
+        assert (old.exists(), fresh.exists()) == (False, True)
+    assert not folder.exists()
