@@ -116,8 +116,9 @@ def _on_one_core(name: str, one: dict[str, _Cost], repeats: int) -> list[Figure]
     ranges = "; ".join(f"{task} {cost.cpu_range_s[0]:.3g}-{cost.cpu_range_s[1]:.3g}" for task, cost in one.items())
     source = f"{ABOUT}; encoding left out; median of {repeats} runs, least and greatest: {ranges}"
     memory = {task: cost.peak_bytes / MEBIBYTE for task, cost in one.items()}
+    interval = one["ours"].cpu_range_s if repeats > 1 else None
     return [
-        _figure(f"{name}_cpu_one_core", "s/s", {n: c.cpu_s for n, c in one.items()}, source, one["ours"].cpu_range_s),
+        _figure(f"{name}_cpu_one_core", "s/s", {n: c.cpu_s for n, c in one.items()}, source, interval),
         _figure(f"{name}_peak_memory", "MB", memory, f"{ABOUT}; whole process with libraries; {SINGLE}"),
     ]
 
