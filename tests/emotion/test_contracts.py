@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from espressivo.emotion.intake import EmotionWords, fit_plan_to_duration, receive, think
 from espressivo.emotion.parse import parse_emotion
-from espressivo.emotion.plan import EmotionPlan, load_plan, save_plan
+from espressivo.emotion.plan import VAD, EmotionPlan, load_plan, save_plan
 from espressivo.emotion.planner import plan_emotion
 from espressivo.emotion.request import EmotionRequest
 from espressivo.emotion.scenes import text_scenes
@@ -155,3 +155,12 @@ def test_a_feeling_begins_in_a_pause_that_is_near_and_leaves_room():
     edges = [0.0, 4.0, 8.0]
     assert entries(edges[:-1], edges[1:], [(4.05, 4.15)], 1)[1].why == "begins in the pause of the speech"
     assert entries([0.0, 4.0], [4.0, 4.2], [(4.5, 4.6)], 1)[1].why != "begins in the pause of the speech"
+
+
+def test_the_music_says_what_its_numbers_rest_on():
+    named = plan_emotion(parse_emotion("joy", duration_s=4.0))
+    point = plan_emotion(EmotionRequest(vad=VAD(valence=0.5, arousal=0.5, dominance=0.0), duration_s=4.0))
+    told = [next(step.model_dump_json() for step in plan.steps if step.kind == "music") for plan in (named, point)]
+    assert "anchors of joy" in told[0]
+    assert "no anchor" in told[1]
+    assert "no anchor" not in told[0]
