@@ -51,9 +51,9 @@ CONTESTS: Final = (
     _Contest("render_512", "render_512", {"LivePortrait-sized": "render_512_liveportrait_sized"}, 1.0, 0.04),
     _Contest(
         "motion",
-        "motion_procedural",
+        "motion_diffusion",
         {
-            "our diffusion": "motion_diffusion",
+            "our rules and statistics": "motion_procedural",
             "Ditto-sized, 50 steps": "motion_ditto_sized_50_steps",
             "Ditto-sized, 10 steps": "motion_ditto_sized_10_steps",
             "JoyVASA-sized, 500 steps": "motion_joyvasa_sized_500_steps",
