@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 __all__ = ["AREA", "CUBIC", "LINEAR", "as_alpha", "blur", "dilate", "fill_polygon", "pull_push", "resize", "sample", "smoothstep"]
 
@@ -29,16 +31,24 @@ def smoothstep(x: NDArray[np.floating] | float, low: float, high: float) -> Floa
 
 @contextmanager
 def repeatable() -> Iterator[None]:
-    """Let OpenCV round the same way every time, in this thread.
+    """Let OpenCV and linear algebra round the same way every time, in this thread.
 
     Intel's primitives inside OpenCV round by the alignment of the memory that they are given, which differs from call to call.
+    OpenBLAS splits even small products among all cores: that rounds by their number, and takes more than twice the processor time.
     """
     used = cv2.ipp.useIPP()
     cv2.ipp.setUseIPP(False)
     try:
-        yield
+        with _linear_algebra().limit(limits=1, user_api="blas"):
+            yield
     finally:
         cv2.ipp.setUseIPP(used)
+
+
+@cache
+def _linear_algebra() -> ThreadpoolController:
+    """The libraries that are loaded by now; looking for them takes milliseconds."""
+    return ThreadpoolController()
 
 
 def resize(picture: NDArray[Any], size: tuple[int, int], how: int) -> NDArray[Any]:
