@@ -34,7 +34,7 @@ def repeatable() -> Iterator[None]:
     """Let OpenCV and linear algebra round the same way every time, in this thread.
 
     Intel's primitives inside OpenCV round by the alignment of the memory that they are given, which differs from call to call.
-    OpenBLAS splits even small products among all cores: that rounds by their number, and takes more than twice the processor time.
+    OpenBLAS splits even small products among all cores: that rounds by their number, and takes twice the processor time.
     """
     used = cv2.ipp.useIPP()
     cv2.ipp.setUseIPP(False)
