@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from espressivo.evaluation.music import evaluate
+from espressivo.evaluation.music_attributes import correlation, mild_plans, not_asked
 from espressivo.evaluation.music_judge import TIMELESS_NAMES, Judge, cross_validated, recalls
 from espressivo.evaluation.music_pieces import PIANO, Writers, neutral, targets
 from espressivo.evaluation.music_quality import self_similarity, table_measures
@@ -78,6 +79,19 @@ def test_targets_scatter_around_their_quadrants_and_neutral_ones_do_not() -> Non
     assert len({seed for _, seed in aimless}) == 3
 
 
+def test_what_never_changes_follows_nothing() -> None:
+    assert correlation([0.1, 0.5, 0.9], [3.0, 4.0, 5.0]) == pytest.approx(1.0)
+    assert correlation([0.1, 0.5, 0.9], [3.0, 3.0, 3.0]) == 0.0
+
+
+def test_pieces_of_which_nothing_is_asked_have_seeds_of_their_own() -> None:
+    plans = mild_plans(3, 4.0)
+    assert len({plan.segments[0].vad for plan, _ in plans}) == 3
+    aimless = not_asked(plans, 2)
+    assert [plan for plan, _ in aimless] == [plan for plan, _ in plans for _ in range(2)]
+    assert len({seed for _, seed in aimless}) == 6
+
+
 @pytest.mark.slow
 def test_processes_write_what_one_writes() -> None:
     pieces, _ = targets(1, 8.0)
@@ -93,5 +107,6 @@ def test_figures_without_data() -> None:
     for name in ("valid", "key", "metre", "tempo", "chords"):
         assert figures[f"constraint.{name}"].value == 1.0
     assert figures["control.plan.tempo_bpm"].value is not None
+    assert set(figures["control.attributes.median"].baselines) == {"model", "no control", "shuffled"}
     assert figures["scene.turn_to_section"].met
     assert figures["emotion.velocity_free.accuracy"].value is None

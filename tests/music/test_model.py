@@ -217,6 +217,14 @@ def test_the_number_of_onsets_is_heeded(composer: Composer) -> None:
     assert counts[0] < counts[1] < counts[2]
 
 
+@pytest.mark.parametrize("name", ["onsets_per_s", "notes_per_s"])
+def test_density_that_is_asked_for_comes_before_the_plans(composer: Composer, make_plan: Any, name: str) -> None:
+    plan = make_plan(("joy", 12.0))
+    asked = [MusicSettings(attributes={name: rank}) for rank in (0.05, 0.95)]
+    few, many = compose_models([(plan, 1)] * 2, settings=asked, composer=composer)
+    assert len(many.notes) > 1.2 * len(few.notes)
+
+
 def test_pieces_do_not_depend_on_their_neighbours(composer: Composer, make_plan: Any) -> None:
     plans = [make_plan((name, 5.0)) for name in ("joy", "sadness", "anger")]
     together = compose_models([(plan, index) for index, plan in enumerate(plans)], settings=MusicSettings(), composer=composer)

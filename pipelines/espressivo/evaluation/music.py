@@ -11,13 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from espressivo.evaluation.figures import Figure, rows
+from espressivo.evaluation.music_attributes import measure_attribute_control
 from espressivo.evaluation.music_constraints import measure_constraints, measure_validity
-from espressivo.evaluation.music_control import (
-    measure_arc,
-    measure_attribute_control,
-    measure_continuity,
-    measure_plan_control,
-)
+from espressivo.evaluation.music_control import measure_arc, measure_continuity, measure_plan_control
 from espressivo.evaluation.music_emotion import measure_emotion
 from espressivo.evaluation.music_memory import measure_memory
 from espressivo.evaluation.music_pieces import Writers
@@ -36,9 +32,9 @@ class _Size:
     emotion: int
     ablation: int
     piece_s: float
-    attribute: int
-    searches: int
-    plan: int
+    attributes: int
+    plans: int
+    levels: int
     control_s: float
     steps: int
     step: int
@@ -47,17 +43,18 @@ class _Size:
     arc_s: float
     constrained_model: int
     constrained_rules: int
+    constrained_s: float
     scenes: int
     songs: int | None
 
 
 FULL = _Size(
-    emotion=100, ablation=15, piece_s=20.0, attribute=16, searches=39, plan=16, control_s=8.0, steps=9, step=4, step_s=10.0,
-    arcs=12, arc_s=40.0, constrained_model=250, constrained_rules=750, scenes=12, songs=None,
+    emotion=100, ablation=15, piece_s=20.0, attributes=39, plans=3, levels=5, control_s=16.0, steps=9, step=4, step_s=10.0,
+    arcs=12, arc_s=40.0, constrained_model=250, constrained_rules=750, constrained_s=8.0, scenes=12, songs=None,
 )  # fmt: skip
 QUICK = _Size(
-    emotion=1, ablation=1, piece_s=8.0, attribute=2, searches=1, plan=2, control_s=3.5, steps=3, step=1, step_s=8.0, arcs=1,
-    arc_s=8.0, constrained_model=4, constrained_rules=12, scenes=2, songs=60,
+    emotion=1, ablation=1, piece_s=6.0, attributes=2, plans=1, levels=2, control_s=5.0, steps=2, step=1, step_s=5.0, arcs=1,
+    arc_s=8.0, constrained_model=2, constrained_rules=12, constrained_s=3.5, scenes=1, songs=30,
 )  # fmt: skip
 
 
@@ -93,10 +90,10 @@ def evaluate(data: Path | None, *, quick: bool) -> list[Figure]:
             reason = "skipped: no music/emopia and music/pop909 in --data"
             take([Figure("memory.longest_run", None, "notes", "lower", source=reason)])
         take(measure_scene(writers, size.scenes))
-        take(measure_attribute_control(writers, size.attribute, size.searches, size.control_s))
-        take(measure_plan_control(writers, size.plan, size.control_s))
+        take(measure_attribute_control(writers, size.attributes, size.plans, size.levels, size.control_s))
+        take(measure_plan_control(writers, size.plans, size.levels, size.control_s))
         take(measure_continuity(writers, size.steps, size.step, size.step_s))
         take(measure_arc(writers, size.arcs, size.arc_s))
-        take(measure_constraints(writers, {"model": size.constrained_model, "rules": size.constrained_rules}, size.control_s))
+        take(measure_constraints(writers, {"model": size.constrained_model, "rules": size.constrained_rules}, size.constrained_s))
         take([measure_validity(writers)])
     return figures

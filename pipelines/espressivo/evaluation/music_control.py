@@ -1,28 +1,24 @@
-"""Whether music does as it is told: attributes asked and achieved, emotion made continuous, arcs."""
+"""Whether music does as its plan says: the plan's attributes asked and achieved, emotion made continuous, arcs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
 from espressivo.emotion.plan import EmotionPlan
 from espressivo.emotion.planner import plan_emotion
 from espressivo.emotion.request import EmotionRequest
-from espressivo.evaluation.figures import Figure, bootstrap_interval, share_interval
-from espressivo.evaluation.music_pieces import CENTRES, EARLY_TICKS, PIANO, SEED, Piece, Writer, Writers, plan_at
+from espressivo.evaluation.figures import Figure, bootstrap_interval
+from espressivo.evaluation.music_attributes import FLOOR, correlation, mild_plans, not_asked
+from espressivo.evaluation.music_pieces import EARLY_TICKS, Piece, Writer, Writers, plan_at
 from espressivo.music.achieved import measure_attributes
-from espressivo.music.asked import RANK_TOLERANCE, attribute_rank
-from espressivo.music.attributes import NoteTable, measure
-from espressivo.music.candidates import compose_best
-from espressivo.music.conditions import CONDITION_NAMES
 from espressivo.music.score import Score
 from espressivo.music.theory import MODE_BRIGHTNESS, MODE_STEPS
-from espressivo.seeds import numpy_generator
 
-__all__ = ["measure_arc", "measure_attribute_control", "measure_continuity", "measure_plan_control"]
+__all__ = ["measure_arc", "measure_continuity", "measure_plan_control"]
 
 Floats = NDArray[np.float64]
 PLAN_CONTROLS: dict[str, tuple[float, float]] = {
@@ -36,90 +32,7 @@ PLAN_CONTROLS: dict[str, tuple[float, float]] = {
     "register_low": (48, 70),
 }
 """Attributes of the plan and the range in which they are asked for."""
-FLOOR = 0.7
 COMPOSERS: tuple[Writer, ...] = ("model", "rules")
-
-
-def _spearman(asked: Sequence[float], given: Sequence[float]) -> float:
-    """0 where one of them never changes: nothing was followed."""
-    if np.ptp(asked) == 0.0 or np.ptp(given) == 0.0:
-        return 0.0
-    return float(spearmanr(asked, given).statistic)
-
-
-def measure_attribute_control(writers: Writers, num: int, num_searches: int, duration_s: float) -> list[Figure]:
-    """Each attribute that the model knows, asked for alone by rank in ``num`` pieces, against what is measured of them.
-
-    Args:
-        writers: Who write.
-        num: Pieces for each attribute.
-        num_searches: Attributes for which the rule composer searches too.
-        duration_s: Length of the pieces.
-    """
-    ranks = (np.arange(num) + 0.5) / num
-    pieces, settings = [], []
-    for name in CONDITION_NAMES:
-        for index, rank in enumerate(ranks.tolist()):
-            valence, arousal = CENTRES[1 + index % 4]
-            pieces.append((plan_at(0.5 * valence, 0.5 * arousal, 0.0, duration_s, index), index))
-            settings.append(PIANO.model_copy(update={"attributes": {name: rank}}))
-    measured = [measure(NoteTable.of_score(score)) for score in writers.write(pieces, "model", settings)]
-    given = {
-        name: [values[name] for values in measured[place * num : (place + 1) * num]] for place, name in enumerate(CONDITION_NAMES)
-    }
-    followed = {name: _spearman(ranks.tolist(), values) for name, values in given.items()}
-    achieved = {name: np.array([attribute_rank(name, value) for value in values]) for name, values in given.items()}
-    failing = sorted((name for name, value in followed.items() if value < FLOOR), key=lambda name: followed[name])
-    values = list(followed.values())
-    low, high = np.percentile(
-        np.median(numpy_generator(SEED, "median").choice(values, (2000, len(values))), axis=1), [2.5, 97.5]
-    ).tolist()
-    source = f"Spearman of rank asked and value measured, {num} pieces of {duration_s:g} s for each of {len(values)} attributes"
-    near = np.concatenate([np.abs(achieved[name] - ranks) <= RANK_TOLERANCE for name in CONDITION_NAMES])
-    return [
-        Figure(
-            "control.attributes.median", float(np.median(values)), "", "higher", FLOOR, (low, high), {"no control": 0.0}, source
-        ),
-        Figure(
-            "control.attributes.failing",
-            float(len(failing)),
-            "attributes",
-            "lower",
-            baselines={name: followed[name] for name in failing},
-            source=f"below {FLOOR:g}: those named; the rest of {len(values)} reach it",
-        ),
-        Figure(
-            "control.sliders.met",
-            float(near.mean()),
-            "",
-            "higher",
-            None,
-            share_interval(near),
-            {"rules, by search": _sought(num_searches, duration_s), "shuffled targets": _by_chance(achieved, ranks)},
-            f"ranks within {RANK_TOLERANCE:g} of the one asked for, the same pieces; no choosing among several",
-        ),
-        *(
-            Figure(f"control.{name}", value, "", "higher", baselines={"no control": 0.0}, source=source)
-            for name, value in followed.items()
-        ),
-    ]
-
-
-def _by_chance(achieved: dict[str, Floats], ranks: Floats) -> float:
-    """Share of ranks met when every piece is compared with every rank asked for."""
-    return float(np.mean([np.abs(values[:, None] - ranks[None, :]) <= RANK_TOLERANCE for values in achieved.values()]))
-
-
-def _sought(num: int, duration_s: float) -> float:
-    """Share of ranks that the rule composer reaches by its search, one for each of ``num`` attributes."""
-    met = []
-    for index, name in enumerate(CONDITION_NAMES[:: len(CONDITION_NAMES) // num]):
-        valence, arousal = CENTRES[1 + index % 4]
-        plan = plan_at(0.5 * valence, 0.5 * arousal, 0.0, duration_s, index)
-        rank = 0.1 + 0.2 * (index % 5)
-        row = compose_best(plan, seed=index, settings=PIANO.model_copy(update={"attributes": {name: rank}})).rows[-1]
-        met.append(row.achieved is not None and abs(float(row.achieved) - rank) <= RANK_TOLERANCE)
-    return float(np.mean(met))
 
 
 def _with_attributes(plan: EmotionPlan, changes: dict[str, float]) -> EmotionPlan:
@@ -133,24 +46,39 @@ def _with_attributes(plan: EmotionPlan, changes: dict[str, float]) -> EmotionPla
     return plan.model_copy(update={"segments": tuple(segments)})
 
 
-def measure_plan_control(writers: Writers, num: int, duration_s: float) -> list[Figure]:
-    """Rank correlation of asked and given for the plan's own attributes, the others as the quadrants have them."""
+def measure_plan_control(writers: Writers, num_plans: int, num_values: int, duration_s: float) -> list[Figure]:
+    """Rank correlation of asked and given for the plan's own attributes, within each plan and with the same seed.
+
+    Args:
+        writers: Who write.
+        num_plans: Plans for each attribute; the correlations' mean is taken.
+        num_values: Values asked for in each plan, evenly over the attribute's range; no control: plans as they are, other seeds.
+        duration_s: Length of the pieces.
+    """
+    plans = mild_plans(num_plans, duration_s)
+    asked = {name: np.linspace(low, high, num_values) for name, (low, high) in PLAN_CONTROLS.items()}
+    pieces: list[Piece] = [
+        (_with_attributes(plan, {name: value}), seed) for name in asked for plan, seed in plans for value in asked[name].tolist()
+    ]
+    followed = {composer: _followed(writers.write(pieces, composer), asked, num_plans) for composer in COMPOSERS}
+    by_chance = _followed(writers.write(not_asked(plans, num_values), "rules") * len(asked), asked, num_plans)
+    source = f"Spearman over {num_values} values in each of {num_plans} plans of {duration_s:g} s, same seed; mean of the plans"
     figures = []
-    for name, (low, high) in PLAN_CONTROLS.items():
-        pieces: list[Piece] = []
-        asked: list[float] = []
-        for index in range(num):
-            valence, arousal = CENTRES[1 + index % 4]
-            asked.append(float(numpy_generator(SEED, name, str(index)).uniform(low, high)))
-            pieces.append((_with_attributes(plan_at(valence, arousal, 0.0, duration_s, index), {name: asked[-1]}), index))
-        ranks = {}
-        for composer in COMPOSERS:
-            given = [measure_attributes(score, score.sections[0])[name] for score in writers.write(pieces, composer)]
-            ranks[composer] = _spearman(asked, [float(value) for value in given])
-        source = f"Spearman over {len(asked)} pieces of {duration_s:g} s, the others as the quadrants have them"
-        others = {"rules": ranks["rules"], "no control": 0.0}
-        figures.append(Figure(f"control.plan.{name}", ranks["model"], "", "higher", FLOOR, None, others, source))
+    for name in asked:
+        ranks = followed["model"][name]
+        others = {"rules": float(np.mean(followed["rules"][name])), "no control": float(np.mean(by_chance[name]))}
+        interval = bootstrap_interval(ranks) if num_plans > 1 else None
+        figures.append(Figure(f"control.plan.{name}", float(np.mean(ranks)), "", "higher", FLOOR, interval, others, source))
     return figures
+
+
+def _followed(scores: Sequence[Score], asked: dict[str, Floats], num_plans: int) -> dict[str, list[float]]:
+    """Correlation within each plan by attribute, of pieces in the order of attribute, plan and value."""
+    rows = iter([measure_attributes(score, score.sections[0]) for score in scores])
+    return {
+        name: [correlation(values, [float(row[name]) for row in islice(rows, len(values))]) for _ in range(num_plans)]
+        for name, values in asked.items()
+    }
 
 
 def measure_continuity(writers: Writers, num_steps: int, num: int, duration_s: float) -> list[Figure]:
@@ -167,7 +95,7 @@ def measure_continuity(writers: Writers, num_steps: int, num: int, duration_s: f
             given = [_achieved(score) for score in writers.write(pieces, composer)]
             for name in names:
                 means = np.array([row[name] for row in given]).reshape(num_steps, num).mean(axis=1)
-                ranks.setdefault(name, {})[composer] = _spearman(steps.tolist(), means.tolist())
+                ranks.setdefault(name, {})[composer] = correlation(steps.tolist(), means.tolist())
         for name in names:
             source = f"Spearman of {axis} and the mean of {num} pieces of {duration_s:g} s at each of {num_steps} steps"
             others = {"rules": ranks[name]["rules"], "no control": 0.0}
@@ -208,4 +136,4 @@ def _rise(score: Score) -> tuple[float, float]:
     density = [len(notes) / (score.seconds(b) - score.seconds(a)) for a, b, notes in bars]
     velocity = [float(np.mean([note.velocity for note in notes])) if notes else 0.0 for _, _, notes in bars]
     places = list(range(len(bars)))
-    return _spearman(places, density), _spearman(places, velocity)
+    return correlation(places, density), correlation(places, velocity)

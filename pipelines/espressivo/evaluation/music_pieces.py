@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from espressivo.emotion.plan import VAD, EmotionPlan
 from espressivo.emotion.planner import plan_emotion
 from espressivo.emotion.request import EmotionRequest
+from espressivo.music.candidates import compose_best
 from espressivo.music.compose import compose
 from espressivo.music.composer_model import Composer, compose_models
 from espressivo.music.conditions import CONDITION_NAMES
@@ -38,10 +39,10 @@ EARLY_TICKS = 60
 CHUNK = 25
 """Pieces that a process writes together, at most."""
 Piece = tuple[EmotionPlan, int]
-Writer = Literal["rules", "model", "attributes hidden", "unconditioned", "no theme returns"]
-"""``rules``: the rule composer; ``model``: as shipped; ``attributes hidden``: the model with the plan's form, chords, density and
-performance, but no attribute; ``unconditioned``: the same of a neutral plan, whatever the target; ``no theme returns``: every bar
-free."""
+Writer = Literal["rules", "search", "model", "attributes hidden", "unconditioned", "no theme returns"]
+"""``rules``: the rule composer; ``search``: the same with its search for attributes asked for by rank, the default way of asking;
+``model``: as shipped; ``attributes hidden``: the model with the plan's form, chords, density and performance, but no attribute;
+``unconditioned``: the same of a neutral plan, whatever the target; ``no theme returns``: every bar free."""
 
 
 def plan_at(valence: float, arousal: float, dominance: float, duration_s: float, seed: int) -> EmotionPlan:
@@ -121,6 +122,8 @@ def is_valid(score: Score, plan: EmotionPlan) -> bool:
 def _write_chunk(writer: Writer, pieces: Sequence[Piece], settings: Sequence[MusicSettings]) -> list[Score]:
     if writer == "rules":
         return [compose(plan, seed=seed, settings=own) for (plan, seed), own in zip(pieces, settings, strict=True)]
+    if writer == "search":
+        return [compose_best(plan, seed=seed, settings=own).score for (plan, seed), own in zip(pieces, settings, strict=True)]
     return compose_models(pieces, settings=settings, composer=_composer(writer))
 
 

@@ -277,12 +277,29 @@ def _melody(table: NoteTable, top: NDArray[np.int64]) -> dict[str, float]:
 
 def roughness(pitches: NDArray[np.int64]) -> float:
     """Mean roughness (0 fifths - 1 semitones) over all pairs of sounding pitch classes; 0 for fewer than two."""
-    classes = np.unique(pitches % 12)
+    return _roughness_of(_class_mask(pitches))
+
+
+def _class_mask(pitches: NDArray[np.int64]) -> int:
+    """A bit for each pitch class that sounds."""
+    return int(np.bitwise_or.reduce(1 << pitches % 12))
+
+
+@cache
+def _roughness_of(mask: int) -> float:
+    """Cached, since sonorities return all the time and there are no more than 4,096."""
+    classes = np.array([pitch_class for pitch_class in range(12) if mask >> pitch_class & 1])
     if classes.size < 2:
         return 0.0
     distance = np.abs(classes[:, None] - classes[None, :])
-    upper = np.triu_indices(classes.size, 1)
-    return float(ROUGHNESS[np.minimum(distance, 12 - distance)[upper]].mean())
+    return float(ROUGHNESS[np.minimum(distance, 12 - distance)[_pairs(classes.size)]].mean())
+
+
+@cache
+def _pairs(num: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices of all pairs of ``num`` things."""
+    first, second = np.triu_indices(num, 1)
+    return first, second
 
 
 def _harmony(table: NoteTable, onsets: list[NDArray[np.int64]]) -> dict[str, float]:
@@ -291,13 +308,13 @@ def _harmony(table: NoteTable, onsets: list[NDArray[np.int64]]) -> dict[str, flo
     end = float((table.start_s + table.duration_s).max())
     spans = np.clip(np.diff(np.append(times, end)), 1e-3, 2.0)
     sounding = [table.pitch[(table.start_s <= t) & (table.start_s + table.duration_s > t)] for t in times]
-    masks = np.array([sum(1 << int(pc) for pc in np.unique(pitches % 12)) for pitches in sounding])
+    masks = np.array([_class_mask(pitches) for pitches in sounding])
     intervals = np.zeros(13)
     for pitches, span in zip(sounding, spans, strict=True):
-        gaps = np.abs(pitches[:, None] - pitches[None, :])[np.triu_indices(pitches.size, 1)]
+        gaps = np.abs(pitches[:, None] - pitches[None, :])[_pairs(pitches.size)]
         np.add.at(intervals, np.where(gaps == 0, 12, np.where(gaps % 12 == 0, 12, gaps % 12)), span / max(gaps.size, 1))
     intervals /= max(float(intervals.sum()), 1e-9)
-    rough = np.array([roughness(pitches) for pitches in sounding])
+    rough = np.array([_roughness_of(mask) for mask in masks.tolist()])
     return {
         "sounding_pitches": float(np.average([pitches.size for pitches in sounding], weights=spans)),
         "sounding_classes": float(np.average([int(mask).bit_count() for mask in masks], weights=spans)),

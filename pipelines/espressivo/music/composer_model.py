@@ -220,7 +220,7 @@ def asked_values(moment: MusicMoment, beat_s: float, shift: int, ranks: Mapping[
     """Values that the conditions should have at a moment, at the nominal tempo and with the tonic on C.
 
     What the plan asks for beyond its place in valence, arousal and dominance (against the linear cue model) is added to the
-    centre of that place; density is the plan's own.
+    centre of that place; density is the plan's own, unless the user asks for onsets or notes.
 
     Args:
         moment: What the music should be like.
@@ -235,11 +235,23 @@ def asked_values(moment: MusicMoment, beat_s: float, shift: int, ranks: Mapping[
     values |= {name: values[name] + higher for name in PITCHED}
     values["gap_npvi"] += 100.0 * (moment.irregularity - usual["irregularity"])
     values["roughness"] += ROUGHNESS_RANGE * (moment.dissonance - usual["dissonance"])
-    values["notes_per_s"] *= moment.density_nps / max(values["onsets_per_s"], 0.1)
-    values["onsets_per_s"] = moment.density_nps
+    density_nps = _density_nps(moment, ranks)
+    values["notes_per_s"] *= density_nps / max(values["onsets_per_s"], 0.1)
+    values["onsets_per_s"] = density_nps
     values |= {name: attribute_value(name, rank) for name, rank in ranks.items()}
     values |= {name: values[name] * (beat_s / 0.5) ** power for name, power in TIMED.items()}
     return values | {name: values[name] - shift for name in PITCHED}
+
+
+def _density_nps(moment: MusicMoment, ranks: Mapping[str, float]) -> float:
+    """Onsets a second: those that the user asks for by rank, as such or as notes, else the plan's."""
+    if "onsets_per_s" in ranks:
+        return attribute_value("onsets_per_s", ranks["onsets_per_s"])
+    if "notes_per_s" in ranks:
+        wanted = {**emotion_ranks(moment.valence, moment.arousal), **ranks}
+        notes_per_onset = attribute_value("notes_per_onset", wanted["notes_per_onset"])
+        return attribute_value("notes_per_s", ranks["notes_per_s"]) / notes_per_onset
+    return moment.density_nps
 
 
 class _PieceWriter:
@@ -306,7 +318,7 @@ class _PieceWriter:
             accompaniment_range=ACCOMPANIMENT_RANGE,
             tempo=nearest_tempo(60.0 / beat_s),
         )
-        num_onsets = moment.density_nps * bar.duration_s
+        num_onsets = _density_nps(moment, self._ranks) * bar.duration_s
         if theme is not None and theme.num_positions == grammar.num_positions:
             grammar = replace(grammar, melody=restated(theme, grammar, num_onsets))
         values = asked_values(moment, beat_s, shift, self._ranks)
