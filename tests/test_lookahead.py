@@ -4,7 +4,7 @@ from itertools import islice
 
 import pytest
 
-from espressivo.lookahead import ahead
+from espressivo.lookahead import ahead, begun
 
 
 def test_the_items_come_in_order():
@@ -44,3 +44,9 @@ def test_closing_ends_the_thread():
     next(iterator)
     iterator.close()
     assert threading.active_count() == before
+
+
+def test_what_is_begun_is_there_when_it_is_asked_for():
+    assert begun(lambda: 6 * 7).result(timeout=10) == 42
+    with pytest.raises(ZeroDivisionError):
+        begun(lambda: 1 // 0).result(timeout=10)

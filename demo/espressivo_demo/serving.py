@@ -86,7 +86,7 @@ def serve(settings: DemoSettings) -> Server:
     studio.keep_uploads()
     _add_health(app, studio)
     threading.Thread(target=_sweep_for_ever, args=(studio,), name="espressivo-sweep", daemon=True).start()
-    threading.Thread(target=studio.talking_head, name="espressivo-warm", daemon=True).start()
+    threading.Thread(target=studio.warm, name="espressivo-warm", daemon=True).start()
     return Server(page, url)
 
 

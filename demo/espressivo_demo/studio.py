@@ -81,6 +81,10 @@ class Studio:
             self.is_loaded = True
             return pipeline
 
+    def warm(self) -> None:
+        """Load what the first film needs before anybody asks for it."""
+        self.talking_head().load_learnt_motion()
+
     def music(self) -> MusicPipeline:
         """The composer."""
         from espressivo.composition import MusicPipeline

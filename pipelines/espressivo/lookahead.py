@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future
 from typing import TypeVar
 
-__all__ = ["ahead"]
+__all__ = ["ahead", "begun"]
 
 T = TypeVar("T")
 
@@ -59,3 +60,18 @@ def ahead(items: Iterator[T], depth: int) -> Generator[T]:
     finally:
         closed.set()
         worker.join()
+
+
+def begun(make: Callable[[], T]) -> Future[T]:
+    """What is being made in another thread from now on; its result, or its exception, is there when it is asked for."""
+    future: Future[T] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(make())
+        except BaseException as error:  # noqa: BLE001 - handed over to the thread that waits for the result
+            future.set_exception(error)
+
+    # No daemon: a program that ends in the middle of an import could crash.
+    threading.Thread(target=work, name="espressivo-begun").start()
+    return future

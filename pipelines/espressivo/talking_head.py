@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack, overload
 
@@ -16,6 +17,7 @@ from espressivo.emotion.intake import Emotion, think
 from espressivo.emotion.plan import EmotionPlan
 from espressivo.face.track import FacialActionTrack
 from espressivo.film import film, marked
+from espressivo.lookahead import begun
 from espressivo.media.audio import load_audio
 from espressivo.media.clip import AudioClip
 from espressivo.media.image import load_image
@@ -124,6 +126,8 @@ class TalkingHeadPipeline:
         self.renderer = renderer
         self.motion = motion
         self._checkpoints = checkpoints
+        self._lock = threading.Lock()
+        self._learnt: Future[DiffusionMotion] | None = None
 
     @classmethod
     def from_pretrained(cls, path: Path | None = None) -> Self:
@@ -134,12 +138,21 @@ class TalkingHeadPipeline:
         """
         return cls(PortraitRenderer.from_pretrained(path), ProceduralMotion(), path)
 
-    @cached_property
-    def learnt_motion(self) -> DiffusionMotion:
-        """The learnt backend, loaded when it is first needed: torch takes seconds that the procedural backend does not."""
-        from espressivo.motion.diffusion import DiffusionMotion
+    def load_learnt_motion(self) -> Future[DiffusionMotion]:
+        """The learnt backend, loaded in another thread when it is first asked for: torch and diffusers take seconds.
 
-        return DiffusionMotion.from_pretrained(self._checkpoints / "motion" if self._checkpoints else None)
+        The result raises :class:`CheckpointError` where files are missing or do not match their digests.
+        """
+
+        def load() -> DiffusionMotion:
+            from espressivo.motion.diffusion import DiffusionMotion
+
+            return DiffusionMotion.from_pretrained(self._checkpoints / "motion" if self._checkpoints else None)
+
+        with self._lock:
+            if self._learnt is None:
+                self._learnt = begun(load)
+            return self._learnt
 
     @overload
     def __call__(
@@ -227,6 +240,8 @@ class TalkingHeadPipeline:
         seed = resolve_seed(generator.initial_seed() if generator is not None else seed)
         check_output(output_type, output_path)
         timer = StageTimer(progress, cancel)
+        if settings.motion == "diffusion" and track is None and drive is None:
+            self.load_learnt_motion()  # while the portrait is looked at and the speech is heard
 
         with timer.stage("read"):
             image = load_image(portrait) if isinstance(portrait, Path) else portrait
@@ -328,15 +343,19 @@ class TalkingHeadPipeline:
         clip: MotionClip = {"duration_s": duration_s, "fps": settings.fps, "seed": child_seed(seed, "motion")}
         if settings.motion == "procedural":
             return self.motion.generate(plan, heard, **clip, **asked, on_step=report)
-        return self.learnt_motion.generate(
-            plan,
-            heard,
-            **clip,
-            **asked,
-            num_inference_steps=settings.steps,
-            captured_mouth=settings.mouth == "captured",
-            reference=reference,
-            on_step=report,
+        return (
+            self.load_learnt_motion()
+            .result()
+            .generate(
+                plan,
+                heard,
+                **clip,
+                **asked,
+                num_inference_steps=settings.steps,
+                captured_mouth=settings.mouth == "captured",
+                reference=reference,
+                on_step=report,
+            )
         )
 
 
