@@ -21,7 +21,7 @@ from espressivo.cli import app
 DOCS = Path(__file__).resolve().parent
 PACKAGE = Path(espressivo.__file__).resolve().parent
 NOTICE = "<!-- Written by docs/generate.py from the code; change the code, then run it. -->\n"
-GROUND = {"errors", "progress", "seeds", "resources", "lookahead", "pretrained", "console", "settings", "__init__", "__main__"}
+GROUND = {"errors", "progress", "seeds", "resources", "threads", "pretrained", "console", "settings", "__init__", "__main__"}
 SECTIONS = ("Args", "Attributes", "Returns", "Raises", "Yields")
 
 

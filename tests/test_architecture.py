@@ -10,14 +10,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "pipelines" / "espressivo"
 
-BASE = {"errors", "progress", "seeds", "resources", "lookahead", "pretrained"}
+BASE = {"errors", "progress", "seeds", "resources", "threads", "pretrained"}
 SOURCES = BASE | {"media", "emotion"}
 MAY_IMPORT = {
     "errors": set(),
     "progress": {"errors"},
     "seeds": {"errors"},
     "resources": {"errors"},
-    "lookahead": set(),
+    "threads": set(),
     "pretrained": {"errors", "resources"},
     "media": BASE,
     "emotion": BASE,

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from espressivo.face.track import FacialActionTrack
-from espressivo.lookahead import ahead
 from espressivo.media.clip import AudioClip
 from espressivo.media.label import labelled
 from espressivo.media.video import encode_video
@@ -19,6 +18,7 @@ from espressivo.media.watermark import watermarked
 from espressivo.progress import StageTimer
 from espressivo.provenance import Provenance
 from espressivo.settings import TalkSettings
+from espressivo.threads import ahead
 
 __all__ = ["film", "marked"]
 

@@ -16,6 +16,7 @@ from espressivo.progress import StageTimer
 from espressivo.provenance import InputContent
 from espressivo.render.performance import Performance, load_performance
 from espressivo.settings import TalkSettings
+from espressivo.threads import IMPORTING
 
 __all__ = ["TalkRequest", "check_output"]
 
@@ -151,7 +152,8 @@ def _check_combination(
 
 def _imitated(felt: Performance, emotion: Emotion | None, plan: EmotionPlan | Path | None) -> EmotionRequest:
     """What a performance shows, as a request."""
-    from espressivo.motion.imitation import read_emotion
+    with IMPORTING:
+        from espressivo.motion.imitation import read_emotion
 
     if emotion is not None or plan is not None:
         raise EmotionInputError("emotion.one_form", "the emotion is taken from a performance; give no other emotion beside it")

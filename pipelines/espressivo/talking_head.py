@@ -17,7 +17,6 @@ from espressivo.emotion.intake import Emotion, think
 from espressivo.emotion.plan import EmotionPlan
 from espressivo.face.track import FacialActionTrack
 from espressivo.film import film, marked
-from espressivo.lookahead import begun
 from espressivo.media.audio import load_audio
 from espressivo.media.clip import AudioClip
 from espressivo.media.image import load_image
@@ -32,6 +31,7 @@ from espressivo.seeds import HasInitialSeed, child_seed, resolve_seed
 from espressivo.settings import TalkSettings
 from espressivo.speech.analysis import SpeechAnalysis, analyse_speech
 from espressivo.talk_request import TalkRequest, check_output
+from espressivo.threads import IMPORTING, begun
 
 if TYPE_CHECKING:
     from espressivo.motion.diffusion import DiffusionMotion
@@ -145,7 +145,8 @@ class TalkingHeadPipeline:
         """
 
         def load() -> DiffusionMotion:
-            from espressivo.motion.diffusion import DiffusionMotion
+            with IMPORTING:
+                from espressivo.motion.diffusion import DiffusionMotion
 
             return DiffusionMotion.from_pretrained(self._checkpoints / "motion" if self._checkpoints else None)
 

@@ -17,11 +17,11 @@ from espressivo.evaluation.face_spike import Spike
 from espressivo.evaluation.figures import Figure, bootstrap_interval
 from espressivo.face.head import expression_weights
 from espressivo.face.track import FacialActionTrack
-from espressivo.lookahead import ahead
 from espressivo.media.image import load_image
 from espressivo.media.video import encode_video
 from espressivo.render.renderer import FittedPortrait, PortraitRenderer, prepare_portrait
 from espressivo.resources import example_path
+from espressivo.threads import ahead
 
 __all__ = ["memory", "resident_mb", "speed"]
 

@@ -19,6 +19,7 @@ from espressivo.motion.guidance import GuidanceSchedule, combine_predictions, gu
 from espressivo.motion.script import Script
 from espressivo.motion.state import REGIONS, STATE_DIM, region_masks
 from espressivo.seeds import numpy_generator
+from espressivo.threads import one_torch_thread
 
 __all__ = ["num_windows", "sample_windows"]
 
@@ -34,6 +35,7 @@ def num_windows(num_frames: int, window: int, num_kept: int) -> int:
     return 1 + max(0, math.ceil((num_frames - window) / (window - num_kept - LOOK_AHEAD)))
 
 
+@one_torch_thread()
 @torch.inference_mode()
 def _denoise(
     denoiser: MotionDenoiser,

@@ -5,8 +5,7 @@ Pieces are streams that ask for one bar after another; any number of them is wri
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -29,6 +28,7 @@ from espressivo.music.tokens import (
     GridBar,
     decode,
 )
+from espressivo.threads import one_torch_thread
 
 __all__ = ["BarRequest", "BarStream", "Prompt", "SamplingSettings", "write_streams"]
 
@@ -95,17 +95,6 @@ class _Row:
     num_onsets: int = 0
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """A word is too little work to share: two threads spend their time waiting for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def write_streams(
     model: MusicTransformer,
     streams: Sequence[BarStream],
@@ -123,7 +112,7 @@ def write_streams(
         prompt: What stands before every one of them.
     """
     rows = [_Row(stream, random, next(stream)) for stream, random in zip(streams, randoms, strict=True)]
-    with _one_thread(), torch.inference_mode():
+    with one_torch_thread(), torch.inference_mode():
         voices = _Voices(model, settings, len(rows), prompt)
         logits = voices.advance([BAR] * len(rows), [row.request for row in rows])
         while rows:

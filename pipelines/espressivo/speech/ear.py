@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from espressivo.speech.features import SpeechFeatures
+from espressivo.threads import IMPORTING, one_torch_thread
 
 if TYPE_CHECKING:
     from espressivo.speech.phone_network import PhoneNetwork, PhoneRecognition
@@ -28,6 +29,8 @@ class Ear:
     @cached_property
     def heard(self) -> PhoneRecognition:
         """What the network hears in the whole recording."""
-        from espressivo.speech.phone_network import recognise_phones
+        with IMPORTING:
+            from espressivo.speech.phone_network import recognise_phones
 
-        return recognise_phones(self._features, self._network)
+        with one_torch_thread():
+            return recognise_phones(self._features, self._network)

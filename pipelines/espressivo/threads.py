@@ -1,4 +1,4 @@
-"""Work that goes on while the previous result is being used."""
+"""Several threads where that helps, one where more would only wait for each other."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import queue
 import threading
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
-from typing import TypeVar
+from contextlib import contextmanager
+from typing import Final, TypeVar
 
-__all__ = ["ahead", "begun"]
+__all__ = ["IMPORTING", "ahead", "begun", "one_torch_thread"]
+
+IMPORTING: Final = threading.Lock()
+"""Held by whoever imports what needs diffusers: its lazy modules break when two threads import them at once."""
 
 T = TypeVar("T")
 
@@ -75,3 +79,16 @@ def begun(make: Callable[[], T]) -> Future[T]:
     # No daemon: a program that ends in the middle of an import could crash.
     threading.Thread(target=work, name="espressivo-begun").start()
     return future
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Small networks are too little work to share: two threads take longer than one, and many times its processor time."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

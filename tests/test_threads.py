@@ -4,7 +4,7 @@ from itertools import islice
 
 import pytest
 
-from espressivo.lookahead import ahead, begun
+from espressivo.threads import ahead, begun
 
 
 def test_the_items_come_in_order():
