@@ -71,7 +71,7 @@ def test_a_folder_becomes_clips_that_train(filmed, tmp_path, capsys, monkeypatch
 
     settings = TrainingSettings(**(load_config("train/motion.yaml")["training"] | {"steps": 1, "batch": 4, "shares": [1.0]}))
     # Two clips are too few to hold one out.
-    monkeypatch.setattr("espressivo.training.motion.train._held_out", lambda *_: 0.0)
+    monkeypatch.setattr("espressivo.training.motion.train.held_out_loss", lambda *_: 0.0)
     train(MODEL, settings, clips, Run(tmp_path / "run"))
     log = json.loads((tmp_path / "run" / "log.jsonl").read_text().splitlines()[0])
     assert np.isfinite([value for value in log.values() if value is not None]).all()
