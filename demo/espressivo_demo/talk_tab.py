@@ -11,10 +11,9 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from espressivo.media.audio import save_wav
 from espressivo.media.image import load_image
 from espressivo.provenance import ConsentBasis
-from espressivo.speech.voices import installed_voices, speak
+from espressivo.speech.voices import installed_voices, save_spoken
 from espressivo_demo.feeling import Bench, event_number
 from espressivo_demo.filming import Cast, prepare, shoot
 from espressivo_demo.parts import CodeBox, Limits, Stoppable, code_box, frame_html, seed_box, seed_of
@@ -181,7 +180,7 @@ def wire_talk(studio: Studio, thinker: Thinker, tab: TalkTab, bench: Bench, stop
 
     def say(request: gr.Request, words: str, voice: str) -> str:
         spoken = studio.new_folder(request.session_hash) / "spoken.wav"
-        save_wav(speak(words, voice), spoken)
+        save_spoken(words, spoken, voice)
         return str(spoken)
 
     tab.say.click(kindly(say), [tab.transcript, tab.voice], tab.speech, api_visibility="private", concurrency_id="say")

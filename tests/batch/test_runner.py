@@ -271,8 +271,8 @@ def test_a_killed_run_is_resumed(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("frozen_tables")
-def test_a_run_killed_twenty_times_is_resumed(tmp_path: Path) -> None:
-    killed_and_resumed(tmp_path, num_jobs=80, num_kills=20)
+def test_a_run_killed_fifty_times_is_resumed(tmp_path: Path) -> None:
+    killed_and_resumed(tmp_path, num_jobs=200, num_kills=50)
 
 
 def test_ctrl_c_finishes_what_is_in_flight(tmp_path: Path) -> None:

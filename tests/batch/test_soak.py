@@ -10,7 +10,7 @@ from espressivo.evaluation.batch_soak import soak
 @pytest.mark.slow
 @pytest.mark.usefixtures("frozen_tables")
 def test_the_store_survives_a_rough_time(tmp_path: Path) -> None:
-    result = soak(tmp_path, seconds=25.0, num_jobs=100)
+    result = soak(tmp_path, seconds=60.0, num_jobs=200)
     assert result.episodes.total() > 3
     assert (result.num_half_results, result.num_intruders) == (0, 0)
     assert (result.wrong, result.different, result.leftovers) == ([], [], [])

@@ -67,3 +67,16 @@ def test_the_command_writes_sound_and_words(tmp_path, monkeypatch):
     assert "--speech speech.wav --transcript speech.txt" in done.output
     assert load_audio(tmp_path / "speech.wav").duration_s > 0.5
     assert (tmp_path / "speech.txt").read_text() == "We made it!\n"
+
+
+@needs_flite
+def test_other_words_and_other_kinds_of_file_are_left_alone(tmp_path):
+    from espressivo.cli.speak import speak as command
+
+    (tmp_path / "speech.txt").write_text("precious\n")
+    for name in ("speech.wav", "speech.txt"):
+        with pytest.raises(SettingError) as caught:
+            command("We made it!", tmp_path / name)
+        assert caught.value.code == "setting.output_path"
+    assert [path.name for path in tmp_path.iterdir()] == ["speech.txt"]
+    assert (tmp_path / "speech.txt").read_text() == "precious\n"

@@ -68,12 +68,14 @@ def evaluate(
 def _followed() -> Iterator[None]:
     """What is logged on the way goes to standard error, so that an interrupted run leaves what it has measured."""
     logger, handler = logging.getLogger("espressivo"), logging.StreamHandler()
+    before = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     try:
         yield
     finally:
         logger.removeHandler(handler)
+        logger.setLevel(before)
 
 
 def _write_sheets(topic: str, sheets: Path, data: Path | None, *, quick: bool) -> None:

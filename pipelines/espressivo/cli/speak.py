@@ -20,18 +20,17 @@ def speak(
 ) -> None:
     """Say a text with a synthesiser of this machine (flite or espeak-ng), for a portrait to speak."""
     from espressivo.console import print_json
-    from espressivo.media.atomic import atomic_output
-    from espressivo.media.audio import save_wav
-    from espressivo.provenance import tool_version
-    from espressivo.speech.voices import installed_voices
-    from espressivo.speech.voices import speak as say
+    from espressivo.errors import SettingError
+    from espressivo.media.atomic import write_bytes
+    from espressivo.speech.voices import save_spoken
 
-    clip = say(text, voice)
-    words = output.with_suffix(".txt")
-    metadata = {"comment": f"Synthesised speech: {voice or installed_voices()[0]}", "software": f"espressivo {tool_version()}"}
-    save_wav(clip, output, metadata)
-    with atomic_output(words) as part:
-        part.write_text(text.strip() + "\n", encoding="utf-8")
+    if output.suffix.lower() != ".wav":
+        raise SettingError("setting.output_path", f"{output.name} does not end in .wav, the kind of sound that is written")
+    words, said = output.with_suffix(".txt"), (text.strip() + "\n").encode()
+    if words.exists() and (not words.is_file() or words.read_bytes() != said):
+        raise SettingError("setting.output_path", f"{words.name} is there and says something else; give another --output")
+    clip = save_spoken(text, output, voice)
+    write_bytes(words, said)
     if as_json:
         print_json({"files": [output.as_posix(), words.as_posix()], "duration_s": clip.duration_s})
         return

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Final
 
 from espressivo.errors import SettingError
-from espressivo.media.audio import load_audio
+from espressivo.media.audio import load_audio, save_wav
 from espressivo.media.clip import AudioClip
 
-__all__ = ["MAX_TEXT_CHARACTERS", "installed_voices", "speak"]
+__all__ = ["MAX_TEXT_CHARACTERS", "installed_voices", "save_spoken", "speak"]
 
 MAX_TEXT_CHARACTERS: Final = 5_000
 TIME_LIMIT_S: Final = 120.0
@@ -55,13 +55,7 @@ def speak(text: str, voice: str | None = None) -> AudioClip:
         AudioInputError: What the program wrote holds no speech, such as that of ``"..."``.
     """
     words = _spoken(text)
-    voices = installed_voices()
-    if not voices:
-        raise SettingError("setting.voice", f"no synthesiser was found on this machine; {HOW_TO_INSTALL}")
-    chosen = voices[0] if voice is None else voice
-    if chosen not in voices:
-        raise SettingError("setting.voice", f"voice is {chosen[:40]!r}; installed: {', '.join(voices)}")
-    program, _, name = chosen.partition("/")
+    program, _, name = _chosen(voice).partition("/")
     with tempfile.TemporaryDirectory(prefix="espressivo-speech-") as folder:
         script, sound = Path(folder, "words.txt"), Path(folder, "speech.wav")
         script.write_text(words, encoding="utf-8")
@@ -76,6 +70,26 @@ def speak(text: str, voice: str | None = None) -> AudioClip:
         except (subprocess.SubprocessError, OSError) as error:
             raise SettingError("setting.words", f"{program} made nothing of the text ({type(error).__name__})") from error
         return load_audio(sound, require_signal=True)
+
+
+def save_spoken(text: str, path: Path, voice: str | None = None) -> AudioClip:
+    """Say a text into a WAV file, which tells that its voice is synthetic; arguments and errors as for :func:`speak`.
+
+    Raises:
+        EncodeError: One of :func:`espressivo.media.atomic.atomic_output`.
+    """
+    clip = speak(text, voice)
+    save_wav(clip, path, {"comment": f"Synthesised speech: {_chosen(voice)}"})
+    return clip
+
+
+def _chosen(voice: str | None) -> str:
+    voices = installed_voices()
+    if not voices:
+        raise SettingError("setting.voice", f"no synthesiser was found on this machine; {HOW_TO_INSTALL}")
+    if voice is not None and voice not in voices:
+        raise SettingError("setting.voice", f"voice is {voice[:40]!r}; installed: {', '.join(voices)}")
+    return voice or voices[0]
 
 
 def _spoken(text: str) -> str:
