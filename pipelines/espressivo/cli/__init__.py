@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -94,6 +95,8 @@ app.add_typer(
 
 def main() -> None:
     """Run the command line; an error becomes one line and an exit status."""
+    # Read when numpy is first loaded. Sharing small products among cores takes longer than one core, and rounds by their number.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         app()
     except EspressivoError as error:
