@@ -1,10 +1,14 @@
 """Small real inputs that several test folders share."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import settings
+
+# Commands are started as a user's are: Python keeps what it has compiled, as it does unless a machine forbids it.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # How long an example takes depends on what else the machine does.
 settings.register_profile("espressivo", deadline=None)

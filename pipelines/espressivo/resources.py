@@ -47,7 +47,7 @@ def config_path(name: str) -> Path:
 
 @cache
 def _parsed(path: Path) -> Any:  # noqa: ANN401 - the shape of a YAML file is its reader's business
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
 
 
 def load_config(name: str) -> Any:  # noqa: ANN401 - as above
