@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "pipelines" / "espressivo"
 
-BASE = {"errors", "progress", "seeds", "resources", "threads", "pretrained"}
+BASE = {"errors", "progress", "seeds", "resources", "threads", "diffusers_core", "pretrained"}
 SOURCES = BASE | {"media", "emotion"}
 MAY_IMPORT = {
     "errors": set(),
@@ -18,7 +18,8 @@ MAY_IMPORT = {
     "seeds": {"errors"},
     "resources": {"errors"},
     "threads": set(),
-    "pretrained": {"errors", "resources"},
+    "diffusers_core": set(),
+    "pretrained": {"diffusers_core", "errors", "resources"},
     "media": BASE,
     "emotion": BASE,
     "provenance": BASE | {"media"},
@@ -103,6 +104,18 @@ def test_speech_with_its_words_needs_no_torch() -> None:
     heard = "analyse_speech(load_audio(path('speech.wav')), transcript=path('speech.txt').read_text())"
     code = f"from espressivo.speech.analysis import analyse_speech; from espressivo.media.audio import load_audio; {example}"
     assert "torch" not in loaded_after(f"import espressivo.talking_head; {code}; assert {heard}.method == 'alignment'")
+
+
+def test_the_learnt_motion_loads_no_compiler() -> None:
+    code = "import sys; import espressivo.motion.diffusion; early = 'torch._dynamo' in sys.modules; import torch._dynamo"
+    loaded = loaded_after(f"{code}; assert not early")
+    assert {"diffusers", "torch._dynamo"} <= loaded
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_diffusers_comes_through_one_door(path: Path) -> None:
+    imported = {node.module for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.ImportFrom)}
+    assert path.name == "diffusers_core.py" or not any(str(name).split(".")[0] == "diffusers" for name in imported)
 
 
 FORBIDDEN_CALLS = {"eval", "exec", "pickle", "os.system", "torch.load", "yaml.load", "yaml.unsafe_load", "shelve", "marshal"}

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
 from safetensors.torch import load_file, save_file
 
+from espressivo.diffusers_core import ConfigMixin, ModelMixin, register_to_config
 from espressivo.errors import CheckpointError
 from espressivo.pretrained import load_network, save_network
 from espressivo.resources import verify_checksums

@@ -4,7 +4,7 @@ from itertools import islice
 
 import pytest
 
-from espressivo.threads import ahead, begun
+from espressivo.threads import ahead, begun, drawing_threads, side_by_side
 
 
 def test_the_items_come_in_order():
@@ -50,3 +50,51 @@ def test_what_is_begun_is_there_when_it_is_asked_for():
     assert begun(lambda: 6 * 7).result(timeout=10) == 42
     with pytest.raises(ZeroDivisionError):
         begun(lambda: 1 // 0).result(timeout=10)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_what_is_made_side_by_side_comes_in_order(threads):
+    def slow_square(number: int) -> int:
+        time.sleep(0.002 * (number % 3))
+        return number**2
+
+    assert list(side_by_side(slow_square, range(30), threads)) == [number**2 for number in range(30)]
+
+
+def test_side_by_side_means_at_the_same_time():
+    both_in_work = threading.Barrier(2, timeout=10)
+
+    def work(_: int) -> int:
+        return both_in_work.wait()
+
+    assert len(list(side_by_side(work, range(4), 2))) == 4
+
+
+def test_side_by_side_makes_little_more_than_is_asked_for():
+    taken = []
+
+    def items():
+        for item in range(100):
+            taken.append(item)
+            yield item
+
+    results = side_by_side(lambda item: item, items(), 2)
+    assert list(islice(results, 3)) == [0, 1, 2]
+    assert len(taken) <= 3 + 2
+    before = threading.active_count()
+    results.close()
+    assert threading.active_count() == before - 2
+
+
+def test_an_error_side_by_side_is_raised_in_its_place():
+    results = side_by_side(lambda item: 1 // (2 - item), range(5), 2)
+    assert [next(results), next(results)] == [0, 1]
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+
+
+@pytest.mark.parametrize(("allowed", "most"), [("1", 1), ("3", 3), ("", 4), ("2,1", 4)])
+def test_as_many_frames_at_once_as_cores_are_ours(monkeypatch, allowed, most):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(16)))
+    monkeypatch.setenv("OMP_NUM_THREADS", allowed)
+    assert drawing_threads() == most

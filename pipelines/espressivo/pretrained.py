@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from diffusers import ModelMixin
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from espressivo.diffusers_core import ModelMixin
 from espressivo.errors import CheckpointError
 from espressivo.resources import verify_checksums
 

@@ -47,7 +47,11 @@ def config_path(name: str) -> Path:
 
 @cache
 def _parsed(path: Path) -> Any:  # noqa: ANN401 - the shape of a YAML file is its reader's business
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    loader = yaml.CSafeLoader(path.read_text(encoding="utf-8"))  # an eighth of the time of yaml.safe_load, which every start pays
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
 
 
 def load_config(name: str) -> Any:  # noqa: ANN401 - as above

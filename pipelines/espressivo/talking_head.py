@@ -31,7 +31,7 @@ from espressivo.seeds import HasInitialSeed, child_seed, resolve_seed
 from espressivo.settings import TalkSettings
 from espressivo.speech.analysis import SpeechAnalysis, analyse_speech
 from espressivo.talk_request import TalkRequest, check_output
-from espressivo.threads import IMPORTING, begun
+from espressivo.threads import IMPORTING, begun, drawing_threads
 
 if TYPE_CHECKING:
     from espressivo.motion.diffusion import DiffusionMotion
@@ -279,7 +279,8 @@ class TalkingHeadPipeline:
             checkpoints=(*CHECKPOINTS, LEARNT_MOTION) if learnt else CHECKPOINTS,
             consent=settings.consent,
         )
-        frames = marked(self.renderer.frames(fitted, performed, cancel=cancel), settings, provenance)
+        drawn = self.renderer.frames(fitted, performed, cancel=cancel, threads=drawing_threads())
+        frames = marked(drawn, settings, provenance)
         if output_path is not None:
             film(frames, performed, request.sound, output_path, provenance, timer)
         unfilmed = frames if output_type == "frames" else None

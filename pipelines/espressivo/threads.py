@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
-__all__ = ["IMPORTING", "ahead", "begun", "one_torch_thread"]
+__all__ = ["IMPORTING", "ahead", "begun", "drawing_threads", "one_torch_thread", "side_by_side"]
 
 IMPORTING: Final = threading.Lock()
 """Held by whoever imports what needs diffusers: its lazy modules break when two threads import them at once."""
 
+MAX_DRAWING_THREADS: Final = 4
+"""More would wait for the encoder, which has one."""
+
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 
 class _End:
@@ -64,6 +70,41 @@ def ahead(items: Iterator[T], depth: int) -> Generator[T]:
     finally:
         closed.set()
         worker.join()
+
+
+def side_by_side(work: Callable[[Item], T], items: Iterable[Item], threads: int) -> Generator[T]:
+    """What ``work`` makes of each item, in the order of the items, ``threads`` at a time.
+
+    Little more than that many are made before they are asked for. An exception is raised in its item's place. Closing the
+    iterator waits for the items that are in work.
+
+    Args:
+        work: Must not change what other calls of it use, and should leave Python's lock for most of its time.
+        items: Taken one after another, in the thread that asks.
+        threads: 1 or more; with 1 nothing is made ahead.
+    """
+    if threads == 1:
+        yield from map(work, items)
+        return
+    waiting: deque[Future[T]] = deque()
+    with ThreadPoolExecutor(threads, "espressivo-side-by-side") as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def drawing_threads() -> int:
+    """How many frames to draw at once: one for each core that is ours, unless ``OMP_NUM_THREADS`` gives fewer, as in a batch."""
+    cores = len(os.sched_getaffinity(0))
+    allowed = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, min(cores, int(allowed) if allowed.isdecimal() else cores, MAX_DRAWING_THREADS))
 
 
 def begun(make: Callable[[], T]) -> Future[T]:

@@ -124,13 +124,21 @@ def test_two_threads_share_a_renderer(renderer, portrait):
         assert all((a == b).all() for a, b in zip(alone, frames, strict=True))
 
 
-def test_a_run_can_be_stopped(renderer, portrait):
+@pytest.mark.parametrize("threads", [2, 3])
+def test_several_frames_at_once_are_the_same_frames(renderer, portrait, threads):
+    track = wave()
+    together = renderer.frames(portrait, track, threads=threads)
+    assert all((a == b).all() for a, b in zip(renderer.frames(portrait, track), together, strict=True))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_run_can_be_stopped(renderer, portrait, threads):
     cancel = CancelToken()
-    frames = renderer.frames(portrait, wave(), cancel=cancel)
+    frames = renderer.frames(portrait, wave(), cancel=cancel, threads=threads)
     next(frames)
     cancel.cancel()
     with pytest.raises(Cancelled):
-        next(frames)
+        list(frames)
 
 
 @pytest.mark.parametrize("crop", [(0, 0, 176, 151), (0, 24, 133, 176), (0, 30, 120, 150)])

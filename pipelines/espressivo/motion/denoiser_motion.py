@@ -14,11 +14,10 @@ from __future__ import annotations
 import math
 
 import torch
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 from torch.nn import functional
 
+from espressivo.diffusers_core import ConfigMixin, ModelMixin, register_to_config
 from espressivo.motion.emotion_bank import EmotionBank, EmotionEmbedder
 from espressivo.motion.noise import make_scheduler
 from espressivo.motion.state import STATE_DIM

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from diffusers import DDIMScheduler
+from espressivo.diffusers_core import DDIMScheduler
 
 __all__ = ["NUM_TIMESTEPS", "make_scheduler"]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import Any, Final
 
@@ -12,7 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["AREA", "CUBIC", "LINEAR", "as_alpha", "blur", "dilate", "fill_polygon", "pull_push", "resize", "sample", "smoothstep"]
+__all__ = [
+    "AREA",
+    "CUBIC",
+    "LINEAR",
+    "as_alpha",
+    "blur",
+    "dilate",
+    "fill_polygon",
+    "pull_push",
+    "repeatable",
+    "resize",
+    "sample",
+    "smoothstep",
+]
 
 AREA: Final = cv2.INTER_AREA
 LINEAR: Final = cv2.INTER_LINEAR
@@ -39,10 +53,34 @@ def repeatable() -> Iterator[None]:
     used = cv2.ipp.useIPP()
     cv2.ipp.setUseIPP(False)
     try:
-        with _linear_algebra().limit(limits=1, user_api="blas"):
+        with _ONE_CORE:
             yield
     finally:
         cv2.ipp.setUseIPP(used)
+
+
+class _LinearAlgebraOnOneCore:
+    """OpenBLAS's limit is the process's, not the thread's: set by the first who needs it, lifted by the last."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._num_inside = 0
+        self._limit = ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._num_inside == 0:
+                self._limit.enter_context(_linear_algebra().limit(limits=1, user_api="blas"))
+            self._num_inside += 1
+
+    def __exit__(self, *raised: object) -> None:
+        with self._lock:
+            self._num_inside -= 1
+            if self._num_inside == 0:
+                self._limit.close()
+
+
+_ONE_CORE: Final = _LinearAlgebraOnOneCore()
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Self
@@ -30,6 +30,7 @@ from espressivo.render.shading import FoldMap, PortraitLight, fold_maps, fold_ph
 from espressivo.render.sizing import prepare_portrait
 from espressivo.render.topology import HeadTopology
 from espressivo.render.warp import PhotoWarp, moving_region, plan_warp
+from espressivo.threads import side_by_side
 
 __all__ = ["FittedPortrait", "PortraitRenderer", "held_back", "prepare_portrait"]
 
@@ -145,16 +146,27 @@ class PortraitRenderer:
             folds=fold_maps(photograph, fit),
         )
 
-    def frames(self, portrait: FittedPortrait, track: FacialActionTrack, *, cancel: CancelToken | None = None) -> Iterator[Image]:
+    def frames(
+        self, portrait: FittedPortrait, track: FacialActionTrack, *, cancel: CancelToken | None = None, threads: int = 1
+    ) -> Generator[Image]:
         """Frames of a track, made as they are asked for: ``(H, W, 3)`` uint8 RGB, the size of the portrait.
+
+        Args:
+            portrait: A fitted portrait.
+            track: What it does.
+            cancel: Looked at before each frame.
+            threads: How many frames to draw at once; the frames are the same.
 
         Raises:
             Cancelled: ``cancel`` was set.
         """
-        for index in range(len(track)):
+
+        def drawn(index: int) -> Image:
             if cancel is not None:
                 cancel.raise_if_cancelled()
-            yield self.frame(portrait, track.weights[index], track.head_rotation[index], track.head_translation[index])
+            return self.frame(portrait, track.weights[index], track.head_rotation[index], track.head_translation[index])
+
+        return side_by_side(drawn, range(len(track)), threads)
 
     def frame(
         self,

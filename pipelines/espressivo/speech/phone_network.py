@@ -16,11 +16,10 @@ from functools import cache
 
 import numpy as np
 import torch
-from diffusers import ConfigMixin, ModelMixin
-from diffusers.configuration_utils import register_to_config
 from numpy.typing import NDArray
 from torch import Tensor
 
+from espressivo.diffusers_core import ConfigMixin, ModelMixin, register_to_config
 from espressivo.pretrained import load_network
 from espressivo.resources import checkpoint_folder
 from espressivo.speech.features import HOP_S, SpeechFeatures

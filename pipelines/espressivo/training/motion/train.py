@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import DDIMScheduler
 from torch import Tensor, nn
 from torch.nn import functional
 
+from espressivo.diffusers_core import DDIMScheduler
 from espressivo.errors import CheckpointError
 from espressivo.face.arkit import ARKIT_NAMES
 from espressivo.motion.denoiser_motion import MotionDenoiser
