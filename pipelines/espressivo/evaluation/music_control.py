@@ -15,7 +15,7 @@ from espressivo.evaluation.figures import Figure, bootstrap_interval
 from espressivo.evaluation.music_attributes import FLOOR, correlation, mild_plans, not_asked
 from espressivo.evaluation.music_pieces import EARLY_TICKS, Piece, Writer, Writers, plan_at
 from espressivo.music.achieved import measure_attributes
-from espressivo.music.score import Score
+from espressivo.music.score import Score, Section
 from espressivo.music.theory import MODE_BRIGHTNESS, MODE_STEPS
 
 __all__ = ["measure_arc", "measure_continuity", "measure_plan_control"]
@@ -110,7 +110,7 @@ def _achieved(score: Score) -> dict[str, float]:
 
 
 def measure_arc(writers: Writers, num: int, duration_s: float) -> list[Figure]:
-    """From sadness (Q3) to joy (Q1): density and loudness of the bars must rise with time."""
+    """From sadness (Q3) to joy (Q1): onsets a second and loudness of the bars must rise with time."""
     pieces = []
     for index in range(num):
         request = EmotionRequest.model_validate(
@@ -125,15 +125,17 @@ def measure_arc(writers: Writers, num: int, duration_s: float) -> list[Figure]:
     for place, name in enumerate(("density", "velocity")):
         values = [pair[place] for pair in rises["model"]]
         others = {"rules": float(np.mean([pair[place] for pair in rises["rules"]])), "no control": 0.0}
-        source = f"mean Spearman of bar and {name} over {num} arcs of {duration_s:g} s"
+        source = f"mean Spearman of bar, the last left out, and {name} over {num} arcs of {duration_s:g} s"
         mean = float(np.mean(values))
         figures.append(Figure(f"arc.{name}", mean, "", "higher", FLOOR, bootstrap_interval(values), others, source))
     return figures
 
 
 def _rise(score: Score) -> tuple[float, float]:
-    bars = [(a, b, score.notes_between(a - EARLY_TICKS, b - EARLY_TICKS)) for a, b in score.bars()]
-    density = [len(notes) / (score.seconds(b) - score.seconds(a)) for a, b, notes in bars]
-    velocity = [float(np.mean([note.velocity for note in notes])) if notes else 0.0 for _, _, notes in bars]
+    """Spearman of time with the bars' onsets a second, and with their loudness; the last bar is an ending, held by design."""
+    bars = [Section(max(start - EARLY_TICKS, 0), end - EARLY_TICKS, "") for start, end in score.bars()[:-1]]
+    density = [float(measure_attributes(score, bar)["density_nps"]) for bar in bars]
+    notes = [score.notes_between(bar.start_tick, bar.end_tick) for bar in bars]
+    velocity = [float(np.mean([note.velocity for note in bar])) if bar else 0.0 for bar in notes]
     places = list(range(len(bars)))
     return correlation(places, density), correlation(places, velocity)
