@@ -57,3 +57,12 @@ def test_shapes_of_the_same_skin_do_not_pile_up():
     held = hold_back(expression_weights(mouthUpperUp=1, noseSneer=1))
     assert held[ARKIT_INDEX["mouthUpperUpLeft"]] == 0.25
     assert hold_back(expression_weights(mouthUpperUp=1))[ARKIT_INDEX["mouthUpperUpLeft"]] == 1
+
+
+def test_brows_rise_with_surprise_and_less_together_than_alone():
+    levels = np.linspace(0, 1, 11)
+    held = np.array([hold_back(expression_weights(browInnerUp=level, browOuterUp=level)) for level in levels])
+    brows = held[:, [ARKIT_INDEX["browInnerUp"], ARKIT_INDEX["browOuterUpLeft"], ARKIT_INDEX["browOuterUpRight"]]]
+    assert (np.diff(brows, axis=0) > 0).all()
+    assert (brows[-1] < 0.7).all()
+    assert hold_back(expression_weights(browInnerUp=1))[ARKIT_INDEX["browInnerUp"]] == 1

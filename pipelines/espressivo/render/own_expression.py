@@ -32,11 +32,16 @@ RELEASES: tuple[tuple[tuple[str, ...], tuple[str, ...], float], ...] = (
     (("eyeSquint", "eyeBlink"), ("eyeWide",), 1.0),
     (("eyeWide",), ("eyeSquint", "eyeBlink"), 1.0),
 )
-# Shapes that move the same skin do not add up to more than this: (held back, by what, how much of it at weight 1). Engineering.
-CROWDED: tuple[tuple[tuple[str, ...], str, float], ...] = (
-    (("mouthUpperUpLeft",), "noseSneerLeft", 0.75),
-    (("mouthUpperUpRight",), "noseSneerRight", 0.75),
-    (("mouthFunnel",), "mouthPucker", 0.6),
+# Shapes that move the same skin do not add up: (held back, by what, what part is lost when both are at weight 1). The brows
+# together rise by 13 mm then, not by 22. Engineering.
+CROWDED: tuple[tuple[str, str, float], ...] = (
+    ("mouthUpperUpLeft", "noseSneerLeft", 0.75),
+    ("mouthUpperUpRight", "noseSneerRight", 0.75),
+    ("mouthFunnel", "mouthPucker", 0.6),
+    ("browOuterUpLeft", "browInnerUp", 0.36),
+    ("browOuterUpRight", "browInnerUp", 0.36),
+    ("browInnerUp", "browOuterUpLeft", 0.22),
+    ("browInnerUp", "browOuterUpRight", 0.22),
 )
 
 # A shape that is asked for takes the place of what the portrait shows of it already: a smile on a smile is not two smiles.
@@ -56,9 +61,8 @@ def _release_table() -> tuple[tuple[NDArray[np.intp], NDArray[np.intp], float], 
 def hold_back(weights: Float) -> Float:
     """A track's ``(52,)`` weights with those lowered that would pile up on the same skin."""
     held = np.array(weights, np.float32)
-    for names, by, amount in CROWDED:
-        for name in names:
-            held[ARKIT_INDEX[name]] = min(held[ARKIT_INDEX[name]], 1 - amount * float(weights[ARKIT_INDEX[by]]))
+    for name, by, amount in CROWDED:
+        held[ARKIT_INDEX[name]] *= 1 - amount * float(weights[ARKIT_INDEX[by]])
     return held
 
 

@@ -30,6 +30,8 @@ COLOUR = {
     Tissue.GUM: (205, 120, 120),
 }
 IRIS_RADIUS, PUPIL_RADIUS = 0.48, 0.22
+# The lining of lips and lids lies this far behind the skin before it, units; what lies deeper is the inside of an eye socket.
+DEEPEST_LINING = 0.6
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,18 @@ def find_correspondence(head: HeadMesh, num_renders: int = 60, *, even: bool = T
             for face in landmarker.detect(image):
                 seen.append(face.points[:NUM_MESH_LANDMARKS, :2].astype(np.float64))
                 drawn.append(points[:, :2])
-    normals = vertex_normals(head.neutral, head.triangles)
-    front = np.flatnonzero((head.tissue == Tissue.SKIN) & (normals[:, 2] > -0.1))
-    marks = _vote(head, np.stack(seen), np.stack(drawn), front)
+    marks = _vote(head, np.stack(seen), np.stack(drawn), _on_the_face(head))
     return _even(marks, head) if even else marks
+
+
+def _on_the_face(head: HeadMesh) -> Int:
+    """Skin vertices that face the viewer and are not hidden deep behind other skin."""
+    normals = vertex_normals(head.neutral, head.triangles)
+    points = head.neutral * [1, -1, 1] * PX_PER_UNIT + [SIZE_PX / 2, SIZE_PX / 2, 0]
+    depth = rasterize(points.astype(np.float32), head.triangles.astype(np.int32), SIZE_PX, SIZE_PX).depth
+    x, y = np.clip(points[:, :2].round().astype(int), 0, SIZE_PX - 1).T
+    hidden = depth[y, x] - points[:, 2] > DEEPEST_LINING * PX_PER_UNIT
+    return np.flatnonzero((head.tissue == Tissue.SKIN) & (normals[:, 2] > -0.1) & ~hidden)
 
 
 def mirror_landmarks(points: Float) -> Int:
