@@ -13,6 +13,7 @@ from espressivo.evaluation.peers_networks import (
     MotionDenoiserSized,
     num_parameters,
 )
+from espressivo.evaluation.peers_talk import measure_talk, talk_figures
 from espressivo.evaluation.peers_tasks import TASKS
 
 
@@ -54,6 +55,22 @@ def test_the_recurrent_step_is_causal_linear_attention() -> None:
         state = layer.norms[0](tokens + layer.out(heard.transpose(0, 1).reshape(4, 512)))
         expected = layer.norms[1](state + layer.forward_part(state))
     torch.testing.assert_close(torch.stack(steps), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_start_and_cost_of_a_second_lie_on_a_line() -> None:
+    values = {
+        figure.name: figure for figure in talk_figures((10.0, 40.0), {"diffusion": (11.0, 32.0), "procedural": (15.0, 45.0)})
+    }
+    assert values["peers.talk_512_short"].value == pytest.approx(1.1)
+    assert values["peers.talk_512_long"].value == pytest.approx(0.8)
+    assert values["peers.talk_512_long"].met
+    assert values["peers.talk_512_start"].value == pytest.approx(4.0)
+    assert values["peers.talk_512_real_time_from"].value == pytest.approx(4.0 / 0.3)
+    assert values["peers.talk_512_real_time_from"].baselines == {}, "a second that costs a second never comes out even"
+
+
+def test_one_core_is_not_timed() -> None:
+    assert all(figure.value is None for figure in measure_talk([0]))
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from typing import Final
 
 from espressivo.batch.engine_local import THREAD_VARIABLES
 from espressivo.evaluation.figures import Figure
+from espressivo.evaluation.peers_talk import measure_talk
 
 __all__ = ["evaluate"]
 
@@ -78,7 +79,7 @@ class _Cost:
 
 
 def evaluate(data: Path | None, *, quick: bool) -> list[Figure]:
-    """Seconds per second of output on one core and two, memory, and growth with length and resolution.
+    """Seconds per second of output on one core and two, memory, growth with length and resolution, and the whole command.
 
     Args:
         data: Not needed.
@@ -109,7 +110,8 @@ def evaluate(data: Path | None, *, quick: bool) -> list[Figure]:
     small, large = one_core["render_256"], one_core["render_512"]
     growth = {name: large[name].cpu_s / small[name].cpu_s for name in small}
     source = f"{ABOUT}; cost at 512 px against 256 px, with four times the pixels; quotient of the rows above"
-    return [*figures, _figure("render_growth_with_resolution", "", growth, source)]
+    figures.append(_figure("render_growth_with_resolution", "", growth, source))
+    return figures + measure_talk([] if quick else cores[:2])
 
 
 def _on_one_core(name: str, one: dict[str, _Cost], repeats: int) -> list[Figure]:
