@@ -14,7 +14,7 @@ from espressivo.render.fitting import HeadFit
 from espressivo.render.imaging import as_alpha, blur, dilate, fill_polygon, pull_push, smoothstep
 from espressivo.render.layers import Canvas, Layer
 from espressivo.render.lip_seal import lip_gaps
-from espressivo.render.mouth_shading import LIP, TEETH, shade_mouth
+from espressivo.render.mouth_shading import FLESH, LIP, TEETH, THROAT, shade_mouth
 from espressivo.render.regions import Region
 from espressivo.render.shown_teeth import ShownTeeth, shown_teeth
 from espressivo.render.topology import HeadTopology
@@ -33,6 +33,8 @@ MOVED_LIPS = (0.03, 0.25)
 EMPTIED, LIP_RING = 0.05, 0.15
 LINING = (0.07, 0.38)
 STRICTLY_INSIDE = 0.05
+# Lips touch at the corners of the mouth and part from there, units.
+IN_THE_CORNER = (0.0, 0.4)
 # RGB against their mean: what gums, tongue and throat look like where the portrait's own lips say nothing. Engineering.
 ROSE = np.array([1.40, 0.78, 0.82], np.float32)
 DARK_RED = np.array([1.83, 0.55, 0.62], np.float32)
@@ -40,6 +42,7 @@ DARK_RED = np.array([1.83, 0.55, 0.62], np.float32)
 COLOURFUL = 0.15
 ENAMEL = np.array([1.03, 1.0, 0.93], np.float32)
 TOOTH_GAP, GROOVE_SHADE = 0.16, 0.72
+SOFT_THROAT = 0.15
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +179,8 @@ def draw_mouth(
     part = topology.mouth if own is None else topology.lower_mouth
     view = shade_mouth(canvas, fit, topology, part, palette, points)
     alpha = np.where(view.kind == LIP, np.maximum(smoothstep(view.lining, *LINING), strictly), np.float32(1)) * lips
-    colour = _close_gaps(view.colour, view.kind == TEETH, unit) * _shadow_of_lips(alpha, unit)[..., None]
+    colour = _out_of_focus(view.colour, view.kind, unit)
+    colour = _close_gaps(colour, view.kind == TEETH, unit) * _shadow_of_lips(alpha, unit)[..., None]
     if own is not None:
         teeth, teeth_alpha = own.drawn(canvas, points, _width(marks) / max(_width(fit.landmarks), 1.0))
         colour = colour * (1 - teeth_alpha[..., None]) + teeth * teeth_alpha[..., None]
@@ -185,11 +189,24 @@ def draw_mouth(
 
 def _within_lips(canvas: Canvas, marks: Float, unit: float) -> tuple[Float, Float]:
     """Within the line of the inner lips all is inside; a little beyond it nothing is (long teeth under a short lip)."""
-    mask = fill_polygon((canvas.height, canvas.width), canvas.cells(_not_crossed(_rounded(marks[list(INNER_LIPS)])))[:, :2])
+    contour = canvas.cells(_not_crossed(_rounded(marks[list(INNER_LIPS)])))[:, :2]
+    mask = fill_polygon((canvas.height, canvas.width), contour)
     soft = max(1.0, 0.03 * unit)
     narrower = 255 - dilate(255 - mask, 2 * round(STRICTLY_INSIDE * unit) + 1)
     wider = dilate(mask, 2 * int(0.06 * unit) + 3)
-    return as_alpha(blur(narrower, 1.5 * soft)), as_alpha(blur(wider, soft))
+    ends = contour[0, 0], contour[len(contour) // 2, 0]
+    column = np.arange(canvas.width, dtype=np.float32)
+    inwards = np.minimum(column - min(ends), max(ends) - column) / np.float32(unit)
+    return as_alpha(blur(narrower, 1.5 * soft)), as_alpha(blur(wider, soft)) * smoothstep(inwards, *IN_THE_CORNER)
+
+
+def _out_of_focus(colour: Float, kind: NDArray[np.uint8], unit: float) -> Float:
+    """What lies deep in the mouth has no sharp edges: tongue, gums and far teeth lose themselves in the throat."""
+    deep = (kind == FLESH) | (kind == THROAT)
+    part = deep.astype(np.float32)
+    softened = blur(colour * part[..., None], SOFT_THROAT * unit) / np.maximum(blur(part, SOFT_THROAT * unit), 1e-3)[..., None]
+    soft: Float = np.where(deep[..., None], softened, colour)
+    return soft
 
 
 def _close_gaps(colour: Float, teeth: NDArray[np.bool_], unit: float) -> Float:

@@ -32,6 +32,7 @@ REACH: Final = np.array([2.2, 2.7, 3.4, 2.0, 2.6, 2.0], np.float32)
 THROAT_LIGHT: Final = np.float32(0.4)
 INTO_THROAT: Final = (np.float32(0.2), np.float32(0.55))
 FAR_TEETH: Final = (np.float32(1.3), np.float32(2.4))
+LOST_IN_THROAT: Final = np.float32(0.5)
 TOOTH_CONTRAST: Final = 0.45
 LIP_SHADE: Final = np.float32(0.62)
 # What a pixel shows.
@@ -145,6 +146,8 @@ def _shade(
                 facing = (nx * HIGHLIGHT[0] + ny * HIGHLIGHT[1] + nz * HIGHLIGHT[2]) * length
                 shine = min(max(facing, np.float32(0)), one) ** 40 * brightness
                 deep = np.float32(0) if tissue == TONGUE else _ramp(behind, FAR_TEETH[0], FAR_TEETH[1])
+                if deep > LOST_IN_THROAT:
+                    kind[y, x] = THROAT
             for k in range(3):
                 paint = lip[k] if tissue == SKIN else palette[tissue, k]
                 tone = w0 * values[a, 3 + k] + w1 * values[b, 3 + k] + w2 * values[c, 3 + k]

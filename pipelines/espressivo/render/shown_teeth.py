@@ -27,11 +27,18 @@ BRIGHTER_THAN_LIPS = 1.1
 # An upper tooth ends where its column falls below this part of its greatest brightness, not sooner than this (units of the head).
 EDGE_BRIGHTNESS = 0.62
 SHORTEST = 0.22
+# The edges of the upper teeth lie on an arc, this near (units): what hangs lower is no tooth, what is higher a shadow.
+OFF_THE_ARC = 0.08
 # Units of the head: lips' edge belongs to the lips; crowns go on under the upper lip, then comes gum.
 LIP_EDGE = 0.05
 LIT = 0.8
 WIDENED, WIDEST = 0.8, 1.25
 CROWN = (0.75, 0.95)
+# Teeth beside those that the photograph lights: how far they go on (units), how much darker they get, how the row rises.
+SIDES = (0.9, 1.5)
+# The last tooth on each side is half hidden by the corner of the mouth, units.
+HALF_SEEN = 0.2
+UNLIT, RISE = 0.7, 0.25
 FRONT = 0.6
 
 
@@ -101,7 +108,7 @@ def shown_teeth(
         return None
     ends = _lower_edge(blur(window.mean(axis=-1), max(0.5, 0.06 * fit.scale)), sure, fit.scale)
     above_end = smoothstep(ends - np.arange(region.height)[:, None], -0.7, 0.7)
-    colour, alpha = _continued_upwards(window, as_alpha(blur(narrower, 0.5 * edge)) * above_end, sure, ends, gum, fit.scale)
+    colour, alpha = _continued(window, as_alpha(blur(narrower, 0.5 * edge)) * above_end, sure, ends, gum, fit.scale)
     alpha[[0, -1]] = 0
     alpha[:, [0, -1]] = 0
     points = fit.project(fit.vertices(fit.own_expression))
@@ -124,7 +131,7 @@ def _are_teeth(inside: Float, level: float, lip: Float) -> bool:
 
 def _lower_edge(grey: Float, sure: NDArray[np.bool_], scale: float) -> Float:
     """``(w,)`` row at which the upper teeth of each column end: where their brightness falls, or at the lip."""
-    height, width = sure.shape
+    width = sure.shape[1]
     shortest = max(1, round(SHORTEST * scale))
     columns = np.flatnonzero(sure.any(axis=0))
     ends = []
@@ -134,16 +141,22 @@ def _lower_edge(grey: Float, sure: NDArray[np.bool_], scale: float) -> Float:
         peak = int(column[: max(len(column) * 2 // 3, 1)].argmax())
         dark = np.flatnonzero(column < EDGE_BRIGHTNESS * column[peak])
         dark = dark[dark > max(peak, shortest)]
-        ends.append(rows[0] + dark[0] if len(dark) else height)
+        ends.append(rows[0] + dark[0] if len(dark) else rows[-1] + 1 + LIP_EDGE * scale)
     steady = median_filter(np.array(ends, np.float32), size=2 * max(1, round(0.12 * scale)) + 1, mode="nearest")
+    arc = np.polyval(np.polyfit(columns, steady, 2), columns)
+    steady = np.clip(steady, arc - OFF_THE_ARC * scale, arc + OFF_THE_ARC * scale)
     line: Float = np.interp(np.arange(width), columns, steady).astype(np.float32)
     return line
 
 
-def _continued_upwards(
+def _continued(
     window: Float, shown: Float, sure: NDArray[np.bool_], ends: Float, gum: Float, scale: float
 ) -> tuple[Float, Float]:
-    """Each column goes on above its topmost pixel, then turns into gum."""
+    """Each column goes on above its topmost pixel, then turns into gum; the row goes on to both sides, into the dark.
+
+    A smile that widens shows teeth which the photograph hides: they are the mirror image of the last lit ones, smaller and less
+    lit.
+    """
     height, width = shown.shape
     columns = np.flatnonzero(sure.any(axis=0))
     low = np.minimum(ends, height - sure[::-1].argmax(axis=0))
@@ -151,14 +164,30 @@ def _continued_upwards(
         blur(np.interp(np.arange(width), columns, edge[columns]).astype(np.float32)[None], max(0.5, 0.1 * scale))[0]
         for edge in (sure.argmax(axis=0), low)
     )
-    y, x = np.mgrid[:height, :width].astype(np.float32)
+    inward, beyond = _mirrored(window, sure, scale)
+    beyond /= np.float32(scale)
+    y = np.arange(height, dtype=np.float32)[:, None] + np.float32(RISE * scale) * beyond
+    top, bottom = top[inward], bottom[inward]
+    ends = np.where(beyond > 0, bottom, ends)
     inset = np.float32(max(1.0, 0.06 * scale))
-    place = np.stack([x, np.maximum(y, top + inset)], axis=-1).astype(np.float32)
+    place = np.stack([np.broadcast_to(inward, y.shape), np.maximum(y, top + inset)], axis=-1).astype(np.float32)
     above = (top - y) / np.float32(scale)
     into_gum = (smoothstep((bottom - y) / np.float32(scale), *CROWN) * smoothstep(above, 0.0, 0.15))[..., None]
     colour = sample(window, place, LINEAR) * (1 - into_gum) + gum * into_gum
-    lit = np.flatnonzero(sure.any(axis=0) & (np.where(sure, window.mean(axis=-1), 0).max(axis=0) > LIT * window[sure].mean()))
-    columns = lit if len(lit) else columns  # the dark corners do not go on
-    between = smoothstep(x[0], columns[0] - 1.0, columns[0] + 1.0) * (1 - smoothstep(x[0], columns[-1] - 1.0, columns[-1] + 1.0))
-    alpha = np.maximum(shown, smoothstep(above, -0.1, 0.0) * between)
+    colour *= (1 - np.float32(UNLIT) * smoothstep(beyond, 0.0, SIDES[1]))[None, :, None]
+    row = smoothstep(ends - y, -0.7, 0.7) * (1 - smoothstep(beyond, *SIDES))
+    alpha = np.where(beyond > 0, row, np.maximum(shown, smoothstep(above, -0.1, 0.0)))
     return colour.astype(np.float32), alpha.astype(np.float32)
+
+
+def _mirrored(window: Float, sure: NDArray[np.bool_], scale: float) -> tuple[NDArray[np.intp], Float]:
+    """``(w,)`` the column that each column shows, the lit ones themselves, and how far it lies beyond them, pixels."""
+    brightness = np.where(sure, window.mean(axis=-1), 0).max(axis=0)
+    lit = np.flatnonzero(brightness > LIT * window[sure].mean())
+    first, last = (lit if len(lit) else np.flatnonzero(sure.any(axis=0)))[[0, -1]]
+    inset = min(round(HALF_SEEN * scale), (last - first) // 4)
+    first, last = first + inset, last - inset
+    column = np.arange(window.shape[1])
+    left, right = np.maximum(first - column, 0), np.maximum(column - last, 0)
+    inward = np.clip(column + 2 * left - 2 * right, first, last)
+    return inward, (left + right).astype(np.float32)

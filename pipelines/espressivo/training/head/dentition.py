@@ -43,7 +43,7 @@ class ArchSpec:
 
 UPPER = ArchSpec(
     (8.5, 6.6, 7.6, 7.0, 6.8, 10.2, 9.5), (10.4, 9.0, 10.2, 8.6, 8.0, 7.4, 7.0), (7.0, 6.2, 8.0, 9.0, 9.0, 11.0, 11.0),
-    (0.0, 0.6, -0.1, 0.5, 0.8, 1.0, 1.2), 2.10, 3.4, 0.0, 1,
+    (0.0, 0.4, 0.0, 0.4, 0.7, 1.0, 1.2), 2.10, 3.4, 0.0, 1,
 )  # fmt: skip
 LOWER = ArchSpec(
     (5.3, 5.8, 6.8, 7.0, 7.1, 11.0, 10.4), (9.0, 9.3, 10.6, 8.6, 8.0, 7.4, 7.0), (6.0, 6.3, 7.6, 7.8, 8.2, 10.4, 10.4),
@@ -112,7 +112,7 @@ def _crown(kind: int, width: float, height: float, depth: float, *, upper: bool)
     v = np.linspace(0, 1, RINGS)
     phi = np.linspace(0, 2 * np.pi, AROUND, endpoint=False)
     incisor = kind < CANINE
-    narrowing = 0.10 if incisor else 0.22 if kind == CANINE else 0.20
+    narrowing = 0.05 if incisor else 0.22 if kind == CANINE else 0.20
     contact = 0.72 + 0.28 * np.sin(np.clip(v / 0.72, 0, 1) * np.pi / 2)  # narrow neck, widest at the contact point
     contact *= 1 - narrowing * np.clip((v - 0.72) / 0.28, 0, 1) ** 2
     thickness = 1 - (0.78 if incisor else 0.62 if kind == CANINE else 0.22) * v**1.2
@@ -128,8 +128,8 @@ def _crown(kind: int, width: float, height: float, depth: float, *, upper: bool)
     z = z + (0.14 if upper else 0.05) * (v * height)[:, None] * (1 if kind <= CANINE else 0.3)
     z = z - 0.25 * x**2 / width  # the labial face curves
     edge = np.clip((v - 0.6) / 0.4, 0, 1)[:, None] ** 2
-    corner = (np.abs(x) / (width / 2)) ** (2.5 if incisor else 1.3)
-    rounding = (0.7 if incisor else 2.0 if kind == CANINE else 1.0) * MM
+    corner = (np.abs(x) / (width / 2)) ** (4.0 if incisor else 1.6)
+    rounding = (0.5 if incisor else 1.3 if kind == CANINE else 0.9) * MM
     y = np.repeat((v * height)[:, None], AROUND, axis=1) - edge * corner * rounding
     return np.stack([x, y, z], axis=-1), v
 
