@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from espressivo.face.arkit import ARKIT_INDEX, ARKIT_NAMES, expand_sides
+from espressivo.motion.heard_lips import SoundShares
 from espressivo.motion.lip_geometry import coefficient, lip_measure
 from espressivo.motion.visemes import CONFIG, Gesture, Viseme
 from espressivo.resources import load_config
@@ -69,11 +70,11 @@ def _raise(weights: FloatArray, name: str, limit: float, strength: FloatArray) -
     weights[:, columns] = values + strength[:, None] * (np.maximum(values, limit) - values)
 
 
-def _close(weights: FloatArray, strength: FloatArray) -> None:
+def _close(weights: FloatArray, strength: FloatArray, jaw_left: FloatArray) -> None:
     """Seal the lips where ``strength`` is 1: limit what opens them, then add as much mouthClose as the gap needs."""
     settings, seal = _settings("closed"), _settings("seal")
     for name, limit in settings["cap"].items():
-        _cap(weights, name, limit, strength)
+        _cap(weights, name, limit, strength * jaw_left if name == "jawOpen" else strength)
     close, jaw = _columns("mouthClose")[0], _columns("jawOpen")[0]
     per_close = -coefficient("gap_cm", "mouthClose")
     missing = np.maximum(0.0, lip_measure(weights, "gap_cm") - settings["gap_cm"])
@@ -88,11 +89,11 @@ def _close(weights: FloatArray, strength: FloatArray) -> None:
         weights[:, columns] *= (1.0 - share)[:, None]
 
 
-def _labiodental(weights: FloatArray, strength: FloatArray) -> None:
+def _labiodental(weights: FloatArray, strength: FloatArray, jaw_left: FloatArray, rounding_left: FloatArray) -> None:
     settings = _settings("labiodental")
-    _cap(weights, "jawOpen", settings["jaw"], strength)
+    _cap(weights, "jawOpen", settings["jaw"], strength * jaw_left)
     _cap(weights, "mouthSmile", settings["smile"], strength)
-    _cap(weights, "mouthFunnel", settings["jaw"], strength)
+    _cap(weights, "mouthFunnel", settings["jaw"], strength * rounding_left)
     _raise(weights, "mouthRollLower", settings["roll_lower"], strength)
     _raise(weights, "mouthUpperUp", settings["upper_up"], strength)
 
@@ -122,34 +123,37 @@ def _of_kind(sequence: Sequence[Gesture], *kinds: str) -> Iterator[Gesture]:
     return (gesture for gesture in sequence if gesture.viseme.kind in kinds)
 
 
-def _seal_closures(weights: FloatArray, sequence: Sequence[Gesture], times_s: FloatArray, frame_s: float) -> None:
+def _seal_closures(
+    weights: FloatArray, sequence: Sequence[Gesture], times_s: FloatArray, frame_s: float, by_sound: SoundShares
+) -> None:
     settings = _settings("closed")
     for gesture in _of_kind(sequence, "closed"):
         frames, strength = _window(
             times_s, *closure_window(gesture, times_s, frame_s), settings["ramp_in_s"], settings["ramp_out_s"]
         )
-        _close(weights[frames], strength)
+        _close(weights[frames], strength, by_sound.jaw_left[frames])
 
 
-def _shape_sounds(weights: FloatArray, sequence: Sequence[Gesture], times_s: FloatArray) -> None:
-    """Labiodentals, sibilants, rounded and stressed open vowels, in this order."""
+def _shape_sounds(weights: FloatArray, sequence: Sequence[Gesture], times_s: FloatArray, by_sound: SoundShares) -> None:
+    """Labiodentals, sibilants, rounded and stressed open vowels, in this order; jaw and rounding as far as they are left."""
+    jaw_left, rounding_left = by_sound.jaw_left, by_sound.rounding_left
     for gesture in _of_kind(sequence, "labiodental"):
         ramp_s = _settings("labiodental")["ramp_s"]
         frames, strength = _window(times_s, *_centred(gesture), ramp_s, ramp_s)
-        _labiodental(weights[frames], strength)
+        _labiodental(weights[frames], strength, jaw_left[frames], rounding_left[frames])
     for gesture in _of_kind(sequence, "sibilant", "sibilant_rounded"):
         ramp_s = _settings("sibilant")["ramp_s"]
         frames, strength = _window(times_s, gesture.start_s + 0.02, gesture.end_s - 0.02, ramp_s, ramp_s)
-        _cap(weights[frames], "jawOpen", _settings("sibilant")["jaw"], strength)
+        _cap(weights[frames], "jawOpen", _settings("sibilant")["jaw"], strength * jaw_left[frames])
     for gesture in _of_kind(sequence, "rounded"):
         ramp_s = _settings("rounded")["ramp_s"]
         frames, strength = _window(times_s, *_centred(gesture), ramp_s, ramp_s)
-        _rounded(weights[frames], strength, gesture.viseme)
+        _rounded(weights[frames], strength * rounding_left[frames], gesture.viseme)
     for gesture in _of_kind(sequence, "open", "open_spread", "rounded_open"):
         if gesture.stress == 1 and gesture.duration_s > 0.06:
             ramp_s = _settings("open_stressed")["ramp_s"]
             frames, strength = _window(times_s, *_centred(gesture), ramp_s, ramp_s)
-            _open(weights[frames], strength, _settings("open_stressed")["gap_cm"])
+            _open(weights[frames], strength * jaw_left[frames], _settings("open_stressed")["gap_cm"])
 
 
 def _show_tongue_only_between_lips(weights: FloatArray) -> None:
@@ -170,8 +174,10 @@ def _open_visibly(weights: FloatArray, sequence: Sequence[Gesture], times_s: Flo
             _open(weights[frames], strength, 1.3 * settings["gap_cm"])
 
 
-def _rest_in_silence(weights: FloatArray, sequence: Sequence[Gesture], times_s: FloatArray, jaw_at_rest: FloatArray) -> None:
-    """In pauses the jaw keeps what emotion and breath ask for, and no remainder of speech."""
+def _rest_in_silence(
+    weights: FloatArray, sequence: Sequence[Gesture], times_s: FloatArray, jaw_at_rest: FloatArray, by_sound: SoundShares
+) -> None:
+    """In pauses the jaw keeps what emotion and breath ask for, and no remainder of speech that is not heard."""
     settings = _settings("silence")
     jaw = _columns("jawOpen")[0]
     for gesture in _of_kind(sequence, "rest"):
@@ -179,7 +185,7 @@ def _rest_in_silence(weights: FloatArray, sequence: Sequence[Gesture], times_s: 
             frames, strength = _window(times_s, gesture.start_s + 0.12, gesture.end_s - 0.12, 0.1, 0.1)
             limit = np.maximum(settings["jaw"], jaw_at_rest[frames])
             values = weights[frames, jaw]
-            weights[frames, jaw] = values + strength * (np.minimum(values, limit) - values)
+            weights[frames, jaw] = values + strength * by_sound.jaw_left[frames] * (np.minimum(values, limit) - values)
 
 
 @cache
@@ -231,7 +237,12 @@ def _seal_limits(weights: FloatArray) -> None:
 
 
 def apply_constraints(
-    weights: FloatArray, sequence: Sequence[Gesture], times_s: FloatArray, frame_s: float, jaw_at_rest: FloatArray
+    weights: FloatArray,
+    sequence: Sequence[Gesture],
+    times_s: FloatArray,
+    frame_s: float,
+    jaw_at_rest: FloatArray,
+    by_sound: SoundShares,
 ) -> FloatArray:
     """Make a blended mouth keep its promises.
 
@@ -241,16 +252,18 @@ def apply_constraints(
         times_s: ``(T,)`` moment that each frame shows.
         frame_s: Seconds between frames.
         jaw_at_rest: ``(T,)`` opening that is meant even where nobody speaks (emotion, breath).
+        by_sound: Where phones were found by ear they are often wrong: jaw and rounding are enforced only as far as the sound
+            has not decided them. Closures hold whatever was heard.
 
     Returns:
         ``(T, 52)`` in 0-1, at most as fast as :func:`speed_limits`; every p, b and m is closed in at least one frame.
     """
     result = np.clip(weights, 0.0, 1.0)
-    _rest_in_silence(result, sequence, times_s, jaw_at_rest)
-    _seal_closures(result, sequence, times_s, frame_s)
-    _shape_sounds(result, sequence, times_s)
+    _rest_in_silence(result, sequence, times_s, jaw_at_rest, by_sound)
+    _seal_closures(result, sequence, times_s, frame_s, by_sound)
+    _shape_sounds(result, sequence, times_s, by_sound)
     _open_visibly(result, sequence, times_s)
-    _seal_closures(result, sequence, times_s, frame_s)
+    _seal_closures(result, sequence, times_s, frame_s, by_sound)
     _show_tongue_only_between_lips(result)
     _seal_limits(result)
     return np.clip(limit_speed(result, frame_s), 0.0, 1.0)

@@ -296,13 +296,11 @@ class _Finisher:
         rotation, translation = self._pose(state[:, NUM_WEIGHTS:], actions[:, NUM_WEIGHTS:] / CARRIAGE_SCALE)
         events = _interpolated(times_s, known_s, conditions.events)
         weights = _with_eyes(np.clip(state[:, :NUM_WEIGHTS], 0.0, 1.0), events, rotation)
-        # In pauses the jaw belongs to breath and emotion.
-        speaking = np.interp(times_s, known_s, conditions.activity)[:, None]
-        weights += speaking * (self.script.follow_sound(weights, times_s) - weights)
+        weights, by_sound = self.script.follow_sound(weights, times_s)
         frame_s = 1.0 / float(self.fps)
         near = [g for g in self.script.sequence if g.end_s > times_s[0] - frame_s and g.start_s < times_s[-1] + frame_s]
         jaw_at_rest = actions[:, JAW] + JAW_ALLOWANCE
-        weights = lids_settled(apply_constraints(weights, near, times_s, frame_s, jaw_at_rest))
+        weights = lids_settled(apply_constraints(weights, near, times_s, frame_s, jaw_at_rest, by_sound))
         return weights, rotation, translation
 
     def _pose(self, sampled: FloatArray, carried: FloatArray) -> tuple[FloatArray, FloatArray]:

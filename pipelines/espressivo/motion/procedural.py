@@ -26,7 +26,7 @@ from espressivo.motion.combine import attenuated, combined, lids_settled
 from espressivo.motion.constraints import apply_constraints
 from espressivo.motion.gaze import draw_gaze, eye_weights
 from espressivo.motion.head_motion import head_rotation
-from espressivo.motion.heard_lips import follow_sound
+from espressivo.motion.heard_lips import follow_sound, sound_shares
 from espressivo.motion.style import SpeakingStyle
 from espressivo.motion.timeline import Timeline, settings_of
 from espressivo.motion.visemes import gestures
@@ -149,7 +149,8 @@ def with_speech(face: FloatArray, timeline: Timeline, speech: SpeechAnalysis | N
         gains = articulation_gains(sequence, speech, timeline)
         mouth = follow_sound(blended(sequence, timeline.times_s, style, gains), speech, timeline.times_s)
         face = combined(face, np.clip(speech_scale * mouth, 0.0, 1.0))
-    return apply_constraints(face, sequence, timeline.times_s, timeline.frame_s, jaw_at_rest)
+    by_sound = sound_shares(speech, timeline.times_s)
+    return apply_constraints(face, sequence, timeline.times_s, timeline.frame_s, jaw_at_rest, by_sound)
 
 
 def _bounded(rotation: FloatArray, frame_s: float) -> FloatArray:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from espressivo.emotion.plan import EmotionPlan
 from espressivo.media.clip import AudioClip
-from espressivo.motion.heard_lips import follow_sound
+from espressivo.motion.heard_lips import SoundShares, follow_sound, sound_shares
 from espressivo.motion.state import MODEL_FPS, Conditions
 from espressivo.motion.visemes import Gesture, gestures
 from espressivo.seeds import child_seed
@@ -98,16 +98,24 @@ class Script:
         ]
         return Conditions(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
-    def follow_sound(self, mouth: FloatArray, times_s: FloatArray) -> FloatArray:
-        """:func:`espressivo.motion.heard_lips.follow_sound` at ``times_s`` of the clip, by each passage's own sound."""
-        result = mouth.copy()
+    def follow_sound(self, mouth: FloatArray, times_s: FloatArray) -> tuple[FloatArray, SoundShares]:
+        """The mouth as :func:`espressivo.motion.heard_lips.follow_sound` moves it, by each passage's own sound, and how far.
+
+        Args:
+            mouth: ``(T, 52)`` weights.
+            times_s: ``(T,)`` moments on the clock of the clip.
+        """
+        result, shares = mouth.copy(), sound_shares(None, times_s)
         for index, passage in enumerate(self._kept):
             begins_s = passage.start_s if index else -np.inf
             ends_s = passage.end / float(MODEL_FPS) if index < len(self._kept) - 1 else np.inf
             inside = (times_s >= begins_s) & (times_s < ends_s)
             if passage.heard is not None and inside.any():
-                result[inside] = follow_sound(mouth[inside], passage.heard, times_s[inside] - passage.start_s)
-        return result
+                own_s = times_s[inside] - passage.start_s
+                result[inside] = follow_sound(mouth[inside], passage.heard, own_s)
+                own = sound_shares(passage.heard, own_s)
+                shares.jaw[inside], shares.rounding[inside], shares.clearness[inside] = own.jaw, own.rounding, own.clearness
+        return result, shares
 
     def forget(self, first: int) -> None:
         """Drop what lies wholly before a frame."""
