@@ -33,6 +33,8 @@ COARSE = 4
 HAIR, FADE_FROM, FADE_TO = 1.0, 0.5, 8.0  # units of the head, from its outline
 LID_BEFORE_EYE = 0.12
 FACING = (0.2, 0.5)
+# Skin that no turn brings into sight: how far its normal is turned away, and how far back it lies, units.
+TURNED_AWAY, FRONT = -0.5, -1.0
 HIDDEN = (0.15, 0.4)
 OPEN_SOURCE_MOUTH = (0.03, 0.12)
 # Ears and hair do not lie deeper than this before the neck's pivot: a steeper drop would fold the picture when the head turns.
@@ -190,9 +192,11 @@ def plan_warp(fit: HeadFit, topology: HeadTopology, width: int, height: int, alp
     coarse_grid = region.grid(work * COARSE)
     trust = _trust(fit, topology, points)
     inner_lips = fit.head.lining_vertices[fit.head.mouth_depth[fit.head.lining_vertices] > 0]
-    worth = trust > 0
-    worth[inner_lips] = True
-    triangles = topology.surface[worth[topology.surface].any(axis=1) | topology.surface_is_eye]
+    # What can turn towards the viewer is drawn even where the photograph does not show it: below the chin it hides the mouth.
+    normals = vertex_normals(points * np.array([1, -1, 1], np.float32), topology.skin)
+    in_sight = (normals[:, 2] > TURNED_AWAY) & (fit.shape[:, 2] > FRONT)
+    in_sight[inner_lips] = True
+    triangles = topology.surface[in_sight[topology.surface].any(axis=1) | topology.surface_is_eye]
     fade, depth = _surroundings(fit, topology, points, on_head, region, coarse_grid)
     return PhotoWarp(
         region=region,

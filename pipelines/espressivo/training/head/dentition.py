@@ -50,7 +50,9 @@ LOWER = ArchSpec(
     (0.0, 0.0, -0.3, 0.3, 0.5, 0.6, 0.6), 1.96, 3.2, -2.2 * MM, -1,
 )  # fmt: skip
 # Towards the cheeks there is less light.
-SHADE_OF_KIND = (1.0, 1.0, 0.97, 0.82, 0.66, 0.5, 0.4)
+UPPER_SHADE = (1.0, 1.0, 0.97, 0.82, 0.66, 0.5, 0.4)
+# The lower lip and the cheeks shade the lower side teeth more.
+LOWER_SHADE = (0.95, 0.92, 0.8, 0.42, 0.22, 0.14, 0.1)
 NECK_TONE = np.array([0.98, 0.90, 0.74])
 EDGE_TONE = np.array([0.99, 1.0, 1.0])
 CANINE_TONE = np.array([1.0, 0.97, 0.93])
@@ -153,7 +155,7 @@ def _add_arch(mouth: Mouth, spec: ArchSpec, origin: Float, rng: np.random.Genera
             flat = point + local[..., :1] * tangent + local[..., 2:] * normal
             rise = edge_y + spec.up * (height * 1.12 + lift - local[..., 1])
             tone = NECK_TONE + (EDGE_TONE - NECK_TONE) * np.clip(v * 1.5, 0, 1)[:, None]
-            tone = tone * (1 + rng.normal(0, 0.012)) * (CANINE_TONE if kind == CANINE else 1) * SHADE_OF_KIND[kind]
+            tone = tone * (1 + rng.normal(0, 0.012)) * (CANINE_TONE if kind == CANINE else 1) * (LOWER_SHADE if lower else UPPER_SHADE)[kind]
             flare = np.clip((np.abs(local[..., :1]) / (width / 2) - 0.72) / 0.28, 0, 1)
             grid = np.stack([flat[..., 0], rise, flat[..., 1]], axis=-1)
             mouth.add(grid, tone[:, None] * (1 - 0.28 * flare), Tissue.TEETH, lower=lower, closed=True)
