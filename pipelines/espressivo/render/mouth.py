@@ -34,7 +34,7 @@ EMPTIED, LIP_RING = 0.05, 0.15
 LINING = (0.07, 0.38)
 STRICTLY_INSIDE = 0.05
 # Lips touch at the corners of the mouth and part from there, units.
-IN_THE_CORNER = (0.0, 0.4)
+IN_THE_CORNER = (0.0, 0.28)
 # RGB against their mean: what gums, tongue and throat look like where the portrait's own lips say nothing. Engineering.
 ROSE = np.array([1.40, 0.78, 0.82], np.float32)
 DARK_RED = np.array([1.83, 0.55, 0.62], np.float32)

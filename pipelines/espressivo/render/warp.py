@@ -60,6 +60,7 @@ class PhotoWarp:
         fade: Coarse map, 1 on the head, 0 where the background stays.
         below: Coarse map, pixels down to which the head and neck may be taken from: the body goes on below the picture, but
             there is nothing to show, so it is stretched.
+        above: The same upwards: hair that the picture cuts is stretched, not mirrored into a second head of hair.
         beside: The same to the left and to the right.
         body: Coarse map, 1 on shoulders and chest, which rise and sway a little when the head does.
         proxy_depth: Coarse map of camera depth of the head and what surrounds it, pixels.
@@ -75,6 +76,7 @@ class PhotoWarp:
     inner_lips: NDArray[np.int32]
     fade: Float
     below: Float
+    above: Float
     beside: tuple[Float, Float]
     body: Float
     proxy_depth: Float
@@ -111,7 +113,7 @@ class PhotoWarp:
         outer: Float = (rigid + own) * self.fade[..., None]
         if not motion.is_rest:
             outer[..., 0] = np.clip(outer[..., 0], -self.beside[0], self.beside[1])
-            outer[..., 1] = np.minimum(outer[..., 1], self.below)
+            outer[..., 1] = np.clip(outer[..., 1], -self.above, self.below)
             outer -= (self.body * (1 - self.fade))[..., None] * _sway(motion, fit.scale)
         return outer
 
@@ -209,6 +211,7 @@ def plan_warp(fit: HeadFit, topology: HeadTopology, width: int, height: int, alp
         inner_lips=inner_lips,
         fade=fade,
         below=np.float32(EDGE_SHARE) * np.maximum(height - 1 - coarse_grid[..., 1], 0),
+        above=np.float32(EDGE_SHARE) * coarse_grid[..., 1],
         beside=(np.float32(EDGE_SHARE) * coarse_grid[..., 0], np.float32(EDGE_SHARE) * (width - 1 - coarse_grid[..., 0])),
         body=_body(fit, alpha, region, coarse_grid, height),
         proxy_depth=depth,

@@ -155,7 +155,12 @@ def _add_arch(mouth: Mouth, spec: ArchSpec, origin: Float, rng: np.random.Genera
             flat = point + local[..., :1] * tangent + local[..., 2:] * normal
             rise = edge_y + spec.up * (height * 1.12 + lift - local[..., 1])
             tone = NECK_TONE + (EDGE_TONE - NECK_TONE) * np.clip(v * 1.5, 0, 1)[:, None]
-            tone = tone * (1 + rng.normal(0, 0.012)) * (CANINE_TONE if kind == CANINE else 1) * (LOWER_SHADE if lower else UPPER_SHADE)[kind]
+            tone = (
+                tone
+                * (1 + rng.normal(0, 0.012))
+                * (CANINE_TONE if kind == CANINE else 1)
+                * (LOWER_SHADE if lower else UPPER_SHADE)[kind]
+            )
             flare = np.clip((np.abs(local[..., :1]) / (width / 2) - 0.72) / 0.28, 0, 1)
             grid = np.stack([flat[..., 0], rise, flat[..., 1]], axis=-1)
             mouth.add(grid, tone[:, None] * (1 - 0.28 * flare), Tissue.TEETH, lower=lower, closed=True)
