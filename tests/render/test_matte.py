@@ -98,3 +98,16 @@ def test_the_sway_of_the_body_is_small(hopper):
     assert 0 <= body.min() <= body.max() <= 1
     far, near = (np.abs(_sway(fit.motion(np.zeros(3), np.array([s, s, 0.0])), fit.scale)).max() for s in (1.0, 0.01))
     assert near < far <= 0.2 * fit.scale + 1e-3
+
+
+def test_a_wrong_guess_of_the_background_leaves_no_black_patch():
+    """A dark photograph whose guessed background is bright where it comes from and dark where it goes to."""
+    shape = (4, 8)
+    alpha = np.full(shape, 5, np.uint8)
+    background = np.full((*shape, 3), 200, np.uint8)
+    background[:, :4] = 60
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    places = np.stack([x + 4, y], axis=-1)
+    moved = np.full((*shape, 3), 50, np.uint8)
+    put_back(moved, places, alpha, background)
+    assert moved[:, :3].min() >= 48

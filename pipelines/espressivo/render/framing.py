@@ -16,8 +16,8 @@ __all__ = ["UpperEdge", "upper_edge"]
 
 Float = NDArray[np.float32]
 
-# Units of the head: half width of the part of the edge that counts; how far the head may sink freely: 7 mm of stretched hair are not
-# noticed, and heads that speak sink as far.
+# Units of the head: half width of the part of the edge that counts; how far the head may sink freely: 7 mm of stretched hair are
+# not noticed, and heads that speak sink as far.
 HALF_WIDTH: Final = 3.0
 FREE: Final = 0.5
 HELD: Final = 0.9

@@ -65,6 +65,7 @@ def _steady(
     moved: Picture, seen: Picture, places: Float, alpha: Picture, background: Picture, left: np.float32, top: np.float32
 ) -> None:
     height, width = alpha.shape
+    white = np.float32(255)
     for y in range(height):
         for x in range(width):
             if seen[y, x] == PERSON:
@@ -79,7 +80,7 @@ def _steady(
                 for k in range(3):
                     moved[y, x, k] = background[y, x, k]
                 continue
-            rest = np.float32(1.0) - covers / np.float32(255.0)
+            rest = np.float32(1.0) - covers / white
             for k in range(3):
                 there = (
                     w00 * background[y0, x0, k]
@@ -87,8 +88,13 @@ def _steady(
                     + w10 * background[y0 + 1, x0, k]
                     + w11 * background[y0 + 1, x0 + 1, k]
                 )
-                value = moved[y, x, k] + rest * (background[y, x, k] - there) + np.float32(0.5)
-                moved[y, x, k] = np.uint8(min(max(value, np.float32(0)), np.float32(255)))
+                carried, here = np.float32(moved[y, x, k]), np.float32(background[y, x, k])
+                value = carried + rest * (here - there)
+                if value < carried:
+                    value = max(value, rest * min(carried, here))
+                else:
+                    value = min(value, white - rest * (white - max(carried, here)))
+                moved[y, x, k] = np.uint8(value + np.float32(0.5))
 
 
 @compiled()
@@ -157,7 +163,8 @@ def static_background(
     """Exchange the background that a warp has brought along for the one that belongs there, in place.
 
     Of a photograph ``alpha * person + (1 - alpha) * background`` a warp by ``places`` brings ``(1 - alpha) * background`` of the
-    wrong place; where nothing moves nothing changes.
+    wrong place; where nothing moves nothing changes. What lies behind is a guess where the person is near: the part that the
+    person does not cover stays between what is carried there and the guess.
 
     Args:
         moved: ``(h, w, 3)`` the warped photograph.
