@@ -31,9 +31,10 @@ SHORTEST = 0.22
 OFF_THE_ARC = 0.08
 # Units of the head: lips' edge belongs to the lips; crowns go on under the upper lip, then comes gum.
 LIP_EDGE = 0.05
-LIT = 0.8
+LIT = 0.7
 WIDENED, WIDEST = 0.8, 1.25
 CROWN = (0.75, 0.95)
+GAPLESS, GAP_REACH = 0.15, 0.1
 # Teeth beside those that the photograph lights: how far they go on (units), how much darker they get, how the row rises.
 SIDES = (0.9, 1.5)
 # The last tooth on each side is half hidden by the corner of the mouth, units.
@@ -173,11 +174,20 @@ def _continued(
     place = np.stack([np.broadcast_to(inward, y.shape), np.maximum(y, top + inset)], axis=-1).astype(np.float32)
     above = (top - y) / np.float32(scale)
     into_gum = (smoothstep((bottom - y) / np.float32(scale), *CROWN) * smoothstep(above, 0.0, 0.15))[..., None]
-    colour = sample(window, place, LINEAR) * (1 - into_gum) + gum * into_gum
+    gapless = smoothstep(above, 0.0, GAPLESS)[..., None]
+    colour = sample(window, place, LINEAR) * (1 - gapless) + sample(_without_gaps(window, scale), place, LINEAR) * gapless
+    colour = colour * (1 - into_gum) + gum * into_gum
     colour *= (1 - np.float32(UNLIT) * smoothstep(beyond, 0.0, SIDES[1]))[None, :, None]
     row = smoothstep(ends - y, -0.7, 0.7) * (1 - smoothstep(beyond, *SIDES))
     alpha = np.where(beyond > 0, row, np.maximum(shown, smoothstep(above, -0.1, 0.0)))
     return colour.astype(np.float32), alpha.astype(np.float32)
+
+
+def _without_gaps(window: Float, scale: float) -> Float:
+    """The dark gaps between crowns and the red points of the gums do not go on upwards: along the row, the lighter wins."""
+    reach = 2 * max(1, round(GAP_REACH * scale)) + 1
+    lighter = cv2.dilate(window, np.ones((1, reach), np.uint8))
+    return np.asarray(cv2.blur(lighter, (reach, 1)), np.float32)
 
 
 def _mirrored(window: Float, sure: NDArray[np.bool_], scale: float) -> tuple[NDArray[np.intp], Float]:
