@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from espressivo.music.achieved import measure_attributes
+from espressivo.music.attributes import NoteTable, measure
 from espressivo.music.compose import compose
 from espressivo.music.score import Score
 from espressivo.music.settings import MusicSettings
@@ -30,3 +31,11 @@ def test_notes_stay_in_the_scale_and_follow_the_emotion(make_plan: Any) -> None:
         given[name] = measure_attributes(score, score.sections[0])
     assert given["joy"]["mode"] == "major"
     assert float(given["joy"]["density_nps"]) > 1.5 * float(given["sadness"]["density_nps"])
+
+
+@pytest.mark.parametrize("name", ["gap_npvi", "top_mean", "duration_p50_s"])
+def test_one_attribute_is_followed_against_those_of_the_emotion(make_plan: Any, name: str) -> None:
+    plan = make_plan(("joy", 12.0))
+    asked = [LEARNT.model_copy(update={"attributes": {name: rank}}) for rank in (0.05, 0.95)]
+    low, high = (measure(NoteTable.of_score(compose(plan, seed=1, settings=settings))) for settings in asked)
+    assert high[name] > low[name]

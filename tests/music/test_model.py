@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from espressivo.errors import CheckpointError, RenderError
-from espressivo.music.composer_model import Composer, compose_model, compose_models, write_bars
+from espressivo.music.composer_model import ASKED_GUIDANCE, Composer, compose_model, compose_models, write_bars
 from espressivo.music.conditions import (
     CONDITION_NAMES,
     MODE_CONDITION,
@@ -215,6 +215,17 @@ def test_the_number_of_onsets_is_heeded(composer: Composer) -> None:
         )
         counts.append(np.mean([len({note.position for note in bar.notes}) for bar in bars]))
     assert counts[0] < counts[1] < counts[2]
+
+
+def test_guidance_exaggerates_what_the_user_asks_for_alone(composer: Composer) -> None:
+    grammar, buckets = BarGrammar(16, CHORDS, SCALES, (60, 80), (40, 59)), {MODE_CONDITION: 2, "roughness": 3, "pitch_sd": 4}
+    plain = composer.request(grammar, buckets)
+    asked = composer.request(grammar, buckets, asked={"roughness": 0.5, "not a condition": 0.1})
+    assert (plain.guidance, asked.guidance) == (None, ASKED_GUIDANCE)
+    assert (asked.buckets == plain.buckets).all()
+    assert (plain.bare == composer.vector({MODE_CONDITION: 2})).all()
+    assert (asked.bare == composer.vector({MODE_CONDITION: 2, "pitch_sd": 4})).all()
+    assert composer.request(grammar, buckets, asked={"not a condition": 0.1}).guidance is None
 
 
 @pytest.mark.parametrize("name", ["onsets_per_s", "notes_per_s"])

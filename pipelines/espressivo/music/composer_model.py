@@ -7,7 +7,7 @@ between the quadrants of EMOPIA and what the plan asks for beyond it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 
@@ -56,6 +56,8 @@ ACCOMPANIMENT_RANGE = (28, 84)
 PITCHED = ("top_mean", "bottom_mean", "pitch_p10", "pitch_p90")
 ROUGHNESS_RANGE = 0.43
 """Roughness from triads to clusters, which is dissonance 0 to 1 (achieved.py)."""
+ASKED_GUIDANCE = 3.0
+"""Of eight attributes asked for alone in one plan, the median rank correlation is -.2 without, .9 with 3 and with 6."""
 Bars = Sequence[GridBar]
 
 
@@ -91,10 +93,22 @@ class Composer:
         names = self.model.config.attributes
         return np.array([0 if name in self.hidden else buckets.get(name, 0) for name in names], np.int64)
 
-    def request(self, grammar: BarGrammar, buckets: Mapping[str, int], num_onsets: float | None = None) -> BarRequest:
-        """A bar to be written with some conditions given."""
-        bare = {name: bucket for name, bucket in buckets.items() if name in STEADY}
-        return BarRequest(grammar, self.vector(buckets), self.vector(bare), num_onsets)
+    def request(
+        self, grammar: BarGrammar, buckets: Mapping[str, int], num_onsets: float | None = None, asked: Collection[str] = ()
+    ) -> BarRequest:
+        """A bar to be written with some conditions given.
+
+        Args:
+            grammar: What may be written.
+            buckets: The conditions.
+            num_onsets: Onsets that are wanted, or ``None`` to let the model decide.
+            asked: Conditions that the user set. The others, which the emotion sets, pull against them, so that guidance then
+                exaggerates these alone, and more.
+        """
+        own = buckets.keys() & set(asked)
+        bare = {name: bucket for name, bucket in buckets.items() if (name not in own if own else name in STEADY)}
+        guidance = ASKED_GUIDANCE if own else None
+        return BarRequest(grammar, self.vector(buckets), self.vector(bare), num_onsets, guidance)
 
     def prompt(self, before: Bars, after: Bars, *, is_major: bool) -> Prompt | None:
         """Given bars with their measured conditions, as the model saw them in training."""
@@ -324,7 +338,7 @@ class _PieceWriter:
         values = asked_values(moment, beat_s, shift, self._ranks)
         buckets = {**self._composer.quantiles.asked(values), MODE_CONDITION: 1 + int(key.has_major_third)}
         buckets[BARS_TO_JOIN if self._leads_on else BARS_TO_END] = countdown(self._num_left)
-        return self._composer.request(grammar, buckets, num_onsets)
+        return self._composer.request(grammar, buckets, num_onsets, self._ranks.keys())
 
 
 def _scales(bar: Bar, task: SectionTask, key: Key, num_chords: int) -> tuple[frozenset[int], ...]:

@@ -62,14 +62,17 @@ class BarRequest:
     Attributes:
         grammar: Chords, length, scales and ranges; used up by the writing.
         buckets: ``(A,)`` conditions in the model's order, 0 unspecified.
-        bare: ``(A,)`` the conditions that guidance does not exaggerate: the mode and what is left of the piece.
+        bare: ``(A,)`` the conditions that guidance does not exaggerate: the mode and what is left of the piece, or all but those
+            that the user asks for.
         num_onsets: Onsets that are wanted, or ``None`` to let the model decide.
+        guidance: In place of the settings' guidance, where there is any.
     """
 
     grammar: BarGrammar
     buckets: Buckets
     bare: Buckets
     num_onsets: float | None = None
+    guidance: float | None = None
 
 
 BarStream = Generator[BarRequest, GridBar, None]
@@ -172,7 +175,8 @@ class _Voices:
             alone: Floats = logits.numpy()
             return alone
         asked, bare = logits.chunk(2)
-        guided: Floats = (bare + self._guidance * (asked - bare)).numpy()
+        strengths = [self._guidance if request.guidance is None else request.guidance for request in requests]
+        guided: Floats = (bare + torch.tensor(strengths, dtype=bare.dtype)[:, None] * (asked - bare)).numpy()
         return guided
 
     def _condition(self, request: BarRequest) -> Tensor:
