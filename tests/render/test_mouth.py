@@ -41,6 +41,16 @@ def test_the_photographs_teeth_stay_where_they_are_at_rest(renderer):
     assert np.abs(colour - portrait.image[canvas.region.slices])[shown].mean() < 6
 
 
+def test_the_row_of_teeth_goes_on_into_the_dark_beside_what_the_photograph_shows(portrait):
+    """What a wider smile opens at the corners must not be a hole."""
+    teeth = portrait.mouth.own_teeth
+    columns = np.flatnonzero(teeth.alpha.max(axis=0) > 0.5)
+    assert np.array_equal(columns, np.arange(columns[0], columns[-1] + 1))
+    assert len(columns) > 1.1 * np.ptp(portrait.fit.landmarks[list(INNER_LIPS), 0])
+    brightness = np.where(teeth.alpha > 0.5, teeth.colour.mean(axis=-1), 0).max(axis=0)
+    assert brightness[columns[[0, -1]]].max() < 0.6 * brightness.max()
+
+
 def test_teeth_do_not_move_with_the_jaw(portrait):
     teeth, fit = portrait.mouth.own_teeth, portrait.fit
     moved = fit.pose(expression_weights(jawOpen=0.8, mouthSmile=0.4))[teeth.vertices, :2]
