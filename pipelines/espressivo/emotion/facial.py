@@ -39,6 +39,8 @@ __all__ = [
 HEAD_UNITS = range(51, 65)
 MIN_LEVEL = 0.02
 CHEEK_RAISER = 6
+# Actors who speak with contempt (MEAD) lift one corner and one half of the upper lip, but both brows.
+ONE_SIDED_REGIONS = ("mouth", "nose", "cheek")
 REGION_WORDS = {"brow": "brows", "eye": "eyes", "nose": "nose", "cheek": "cheeks", "mouth": "mouth", "chin_jaw": "chin and jaw"}
 
 
@@ -51,8 +53,8 @@ class FaceRow:
         row: Table and row, e.g. ``"du2014.happy"``.
         shares: Action unit -> share of people who show it.
         amplitudes: Action unit -> level at intensity 1.
-        extra: Action units that are not in the published row.
-        side: For one-sided faces.
+        extra: Action units that everybody shows here, though the published row lacks them or gives them to few people.
+        side: For one-sided faces: of mouth, nose and cheeks; brows and eyes move on both sides.
         dynamics: Class of the timing table.
         source: Publication.
         provenance: How firm it is.
@@ -139,13 +141,12 @@ def face_row(node: str) -> FaceRow:
     default = float(table["default_amplitude"])
     face_shares = {unit: share for unit, share in shares.items() if unit not in HEAD_UNITS}
     amplitudes = {unit: float(entry["amplitude"].get(unit, default)) for unit in face_shares}
-    own = frozenset(unit for unit in extra if unit not in face_shares)
     return FaceRow(
         owner,
         entry["row"],
-        {**face_shares, **dict.fromkeys(own, 1.0)},
-        {**amplitudes, **{unit: level for unit, level in extra.items() if unit in own}},
-        own,
+        {**face_shares, **dict.fromkeys(extra, 1.0)},
+        {**amplitudes, **extra},
+        frozenset(extra),
         side,
         entry["dynamics"],
         source,
@@ -191,7 +192,8 @@ def _plain_face(distribution: Mapping[str, float], seed: int) -> Face:
     pulls = []
     for unit, level in settled.items():
         name = max(rows, key=lambda n: (distribution[n] * rows[n].amplitudes.get(unit, 0.0), n))
-        side: Side = rows[name].side if _only_in(unit, name, rows) else "both"
+        lopsided = unit_region(unit) in ONE_SIDED_REGIONS and _only_in(unit, name, rows)
+        side: Side = rows[name].side if lopsided else "both"
         pulls.append(MusclePull(unit, side, level, rows[name].dynamics, rows[name].cause(unit)))
     return Face(_by_level(pulls), tuple(dict.fromkeys(rows.values())), tuple(conflicts), tuple(notes))
 
