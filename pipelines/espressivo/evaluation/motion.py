@@ -64,7 +64,7 @@ def evaluate(data: Path | None, *, quick: bool) -> list[Figure]:
     subjects = (Subject("diffusion", learnt.generate), Subject("procedural", ProceduralMotion().generate))
     recordings = read_recordings(data, 2 if quick else 9)
     spoken = recordings[0].aligned
-    figures = lip_figures(subjects, recordings)
+    figures = lip_figures(subjects, recordings, EMOTIONS[4:5] if quick else EMOTIONS)
     figures += robustness_figures(subjects, recordings[: 1 if quick else 4], _music(12.0 if quick else 30.0))
     figures += _guidance(learnt, spoken, 1 if quick else len(EMOTIONS))
     figures += _intensity(subjects, spoken, 2 if quick else len(EMOTIONS))

@@ -22,20 +22,27 @@ RATE_HZ = 16_000
 FloatArray = NDArray[np.float32]
 
 
-def lip_figures(subjects: Sequence[Subject], recordings: Sequence[Recording]) -> list[Figure]:
-    """Closures, lag and correlation with and without the transcript, and what full emotion costs."""
+def lip_figures(subjects: Sequence[Subject], recordings: Sequence[Recording], emotions: Sequence[str]) -> list[Figure]:
+    """Closures, lag and correlation with and without the transcript, and what each emotion at its fullest costs."""
     aligned = [recording.aligned for recording in recordings]
     by_ear = [analyse_speech(recording.sound) for recording in recordings]
     figures = _scored("lips", subjects, aligned, aligned, "phones by alignment with the transcript", LAG_FLOOR_MS)
     ways = sorted({heard.method for heard in by_ear})
     figures += _scored("lips.by_ear", subjects, by_ear, aligned, f"no transcript ({', '.join(ways)})", LAG_FLOOR_MS)
-    lost: dict[str, list[float]] = {}
-    for subject in subjects:
-        calm = [lip_scores(act(subject, "neutral", 0.5, heard), heard)[2] for heard in aligned]
-        full = [lip_scores(act(subject, "joy", 1.0, heard), heard)[2] for heard in aligned]
-        lost[subject.name] = [1.0 - after / max(1e-6, before) for before, after in zip(calm, full, strict=True)]
-    said = f"{len(aligned)} recordings; loss of the correlation at full joy"
-    return [*figures, compared("lips.drop_at_full_emotion", "", "lower", lost, said, DROP_FLOOR)]
+    return figures + _drops(subjects, aligned, emotions)
+
+
+def _drops(subjects: Sequence[Subject], aligned: Sequence[SpeechAnalysis], emotions: Sequence[str]) -> list[Figure]:
+    calm = {subject: [lip_scores(act(subject, "neutral", 0.5, heard), heard)[2] for heard in aligned] for subject in subjects}
+    figures = []
+    for emotion in emotions:
+        lost: dict[str, list[float]] = {}
+        for subject, before in calm.items():
+            full = [lip_scores(act(subject, emotion, 1.0, heard), heard)[2] for heard in aligned]
+            lost[subject.name] = [1.0 - after / max(1e-6, calmly) for calmly, after in zip(before, full, strict=True)]
+        said = f"{len(aligned)} recordings; loss of the correlation at full {emotion}"
+        figures.append(compared(f"lips.drop_at_full_{emotion}", "", "lower", lost, said, DROP_FLOOR))
+    return figures
 
 
 def _scored(
