@@ -13,7 +13,7 @@ from espressivo.evaluation.peers_networks import (
     MotionDenoiserSized,
     num_parameters,
 )
-from espressivo.evaluation.peers_talk import measure_talk, talk_figures
+from espressivo.evaluation.peers_talk import BY_RULES, OURS, measure_talk, talk_figures
 from espressivo.evaluation.peers_tasks import TASKS
 
 
@@ -58,9 +58,7 @@ def test_the_recurrent_step_is_causal_linear_attention() -> None:
 
 
 def test_start_and_cost_of_a_second_lie_on_a_line() -> None:
-    values = {
-        figure.name: figure for figure in talk_figures((10.0, 40.0), {"diffusion": (11.0, 32.0), "procedural": (15.0, 45.0)})
-    }
+    values = {figure.name: figure for figure in talk_figures((10.0, 40.0), {OURS: (11.0, 32.0), BY_RULES: (15.0, 45.0)})}
     assert values["peers.talk_512_short"].value == pytest.approx(1.1)
     assert values["peers.talk_512_long"].value == pytest.approx(0.8)
     assert values["peers.talk_512_long"].met

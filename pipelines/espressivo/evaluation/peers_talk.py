@@ -23,7 +23,7 @@ __all__ = ["measure_talk", "talk_figures"]
 SIZE: Final = 512
 # How often the bundled speech is said: once, and four times for a film of half a minute.
 TIMES: Final = (1, 4)
-BACKENDS: Final = ("diffusion", "procedural")
+OURS, WITH_WORDS, BY_RULES = "as it is", "its words given", "--motion procedural"
 NAMES: Final = ("talk_512_short", "talk_512_long", "talk_512_start", "talk_512_real_time_from")
 WHAT: Final = (
     "`espressivo talk --size 512` as typed, all of its wall time; words not given; the default motion; one run, no interval"
@@ -39,12 +39,16 @@ def measure_talk(cores: Sequence[int]) -> list[Figure]:
     if len(cores) < 2:
         return [Figure(f"peers.{name}", None, "", "lower", source="skipped: --quick, or one core") for name in NAMES]
     speech = load_audio(example_path("speech.wav"))
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [Path(folder) / f"{times}.wav" for times in TIMES]
-        for path, times in zip(paths, TIMES, strict=True):
-            save_wav(AudioClip(np.tile(speech.samples, (1, times)), speech.sample_rate_hz), path)
-        _spent_s(paths[0], BACKENDS[0], cores)  # what is compiled at first use is compiled now, as it is for every user but once
-        spent_s = {backend: (_spent_s(paths[0], backend, cores), _spent_s(paths[1], backend, cores)) for backend in BACKENDS}
+    words = example_path("speech.txt").read_text(encoding="utf-8")
+    spent_s: dict[str, tuple[float, float]] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for times in TIMES:
+            save_wav(AudioClip(np.tile(speech.samples, (1, times)), speech.sample_rate_hz), folder / f"{times}.wav")
+            (folder / f"{times}.txt").write_text(f"{words}\n" * times, encoding="utf-8")
+        _spent_s(folder, TIMES[0], OURS, cores)  # what is compiled at first use is compiled now, as it is for every user but once
+        for way in (OURS, WITH_WORDS, BY_RULES):
+            spent_s[way] = (_spent_s(folder, TIMES[0], way, cores), _spent_s(folder, TIMES[1], way, cores))
     return talk_figures((TIMES[0] * speech.duration_s, TIMES[1] * speech.duration_s), spent_s)
 
 
@@ -53,7 +57,7 @@ def talk_figures(lengths_s: tuple[float, float], spent_s: dict[str, tuple[float,
 
     Args:
         lengths_s: Of the films.
-        spent_s: By backend of motion, wall seconds of each.
+        spent_s: Wall seconds of each, by the way that they were made.
     """
     short_s, long_s = lengths_s
     slopes = {name: (long - short) / (long_s - short_s) for name, (short, long) in spent_s.items()}
@@ -75,39 +79,19 @@ def talk_figures(lengths_s: tuple[float, float], spent_s: dict[str, tuple[float,
 
 
 def _figure(name: str, unit: str, values: dict[str, float], source: str, floor: float | None = None) -> Figure:
-    others = {backend: value for backend, value in values.items() if backend != BACKENDS[0]}
-    return Figure(f"peers.{name}", values.get(BACKENDS[0]), unit, "lower", floor, None, others, source)
+    others = {way: value for way, value in values.items() if way != OURS}
+    return Figure(f"peers.{name}", values.get(OURS), unit, "lower", floor, None, others, source)
 
 
-def _spent_s(speech: Path, backend: str, cores: Sequence[int]) -> float:
-    command = [
-        sys.executable,
-        "-m",
-        "espressivo",
-        "talk",
-        "--portrait",
-        str(example_path("portrait.png")),
-        "--speech",
-        str(speech),
-    ]
-    options = [
-        "--emotion",
-        "joy",
-        "--size",
-        str(SIZE),
-        "--motion",
-        backend,
-        "--seed",
-        "1",
-        "--consent",
-        "synthetic_person",
-        "--quiet",
-    ]
+def _spent_s(folder: Path, times: int, way: str, cores: Sequence[int]) -> float:
+    files = ["--portrait", str(example_path("portrait.png")), "--speech", f"{times}.wav", "--output", "talk.mp4"]
+    options = ["--emotion", "joy", "--size", str(SIZE), "--seed", "1", "--consent", "synthetic_person", "--quiet"]
+    own = {OURS: [], WITH_WORDS: ["--transcript", f"{times}.txt"], BY_RULES: ["--motion", "procedural"]}[way]
+    command = [sys.executable, "-m", "espressivo", "talk", *files, *options, *own]
 
     def confine() -> None:
         os.sched_setaffinity(0, cores)
 
     started = time.perf_counter()
-    output = ["--output", str(speech.with_suffix(".mp4"))]
-    subprocess.run([*command, *options, *output], preexec_fn=confine, capture_output=True, check=True)  # noqa: S603 - our own command
+    subprocess.run(command, cwd=folder, preexec_fn=confine, capture_output=True, check=True)  # noqa: S603 - our own command
     return time.perf_counter() - started
