@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from espressivo.evaluation import peers
+from espressivo.evaluation.figures import Figure
 from espressivo.evaluation.peers_networks import (
     EmoGenSized,
     LivePortraitGenerator,
@@ -88,7 +89,14 @@ def test_every_contest_is_measured_in_length_cores_and_resolution(monkeypatch: p
         cost = seconds * len(cores) * (10.0 if "512" in task else 1.0)
         return peers._Cost(cost, cost, (0.9 * cost, 1.1 * cost), 1024.0 * 1024.0 * repeats)
 
+    told_cores = []
+
+    def told(cores: list[int]) -> list[Figure]:
+        told_cores.append(cores)
+        return [Figure("peers.talk", 1.0, "s/s", "lower")]
+
     monkeypatch.setattr(peers, "_measured", known)
+    monkeypatch.setattr(peers, "measure_talk", told)
     monkeypatch.setattr(peers.os, "sched_getaffinity", lambda _pid: {0, 1})
     figures = {figure.name: figure for figure in peers.evaluate(None, quick=False)}
     for contest in peers.CONTESTS:
@@ -99,4 +107,5 @@ def test_every_contest_is_measured_in_length_cores_and_resolution(monkeypatch: p
         assert figures[f"peers.{contest.name}_growth_with_length"].value == pytest.approx(peers.LENGTHENING)
     assert figures["peers.render_growth_with_resolution"].value == pytest.approx(10.0)
     quick = peers.evaluate(None, quick=True)
+    assert told_cores == [[0, 1], []]
     assert {figure.name for figure in quick} == set(figures)
