@@ -11,19 +11,23 @@ def test_the_items_come_in_order():
     assert list(ahead(iter(range(50)), 3)) == list(range(50))
 
 
-def test_no_more_than_the_depth_is_made_before_it_is_needed():
-    made = []
+@pytest.mark.parametrize("made_of", [lambda items: ahead(items, 2), lambda items: side_by_side(lambda item: item, items, 2)])
+def test_little_is_made_before_it_is_needed_and_closing_ends_the_threads(made_of):
+    taken = []
 
     def items():
         for index in range(100):
-            made.append(index)
+            taken.append(index)
             yield index
 
-    iterator = ahead(items(), 2)
+    before = threading.active_count()
+    iterator = made_of(items())
     assert list(islice(iterator, 3)) == [0, 1, 2]
     time.sleep(0.05)
-    assert len(made) <= 3 + 2 + 1
+    assert len(taken) <= 3 + 2 + 1
+    assert threading.active_count() > before
     iterator.close()
+    assert threading.active_count() == before
 
 
 def test_an_error_arrives_in_its_place():
@@ -36,14 +40,6 @@ def test_an_error_arrives_in_its_place():
     assert next(iterator) == 1
     with pytest.raises(OSError, match="broken"):
         next(iterator)
-
-
-def test_closing_ends_the_thread():
-    before = threading.active_count()
-    iterator = ahead(iter(range(10**9)), 1)
-    next(iterator)
-    iterator.close()
-    assert threading.active_count() == before
 
 
 def test_what_is_begun_is_there_when_it_is_asked_for():
@@ -68,22 +64,6 @@ def test_side_by_side_means_at_the_same_time():
         return both_in_work.wait()
 
     assert len(list(side_by_side(work, range(4), 2))) == 4
-
-
-def test_side_by_side_makes_little_more_than_is_asked_for():
-    taken = []
-
-    def items():
-        for item in range(100):
-            taken.append(item)
-            yield item
-
-    results = side_by_side(lambda item: item, items(), 2)
-    assert list(islice(results, 3)) == [0, 1, 2]
-    assert len(taken) <= 3 + 2
-    before = threading.active_count()
-    results.close()
-    assert threading.active_count() == before - 2
 
 
 def test_an_error_side_by_side_is_raised_in_its_place():

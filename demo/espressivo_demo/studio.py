@@ -82,10 +82,8 @@ class Studio:
             return pipeline
 
     def warm(self) -> None:
-        """Load what the first film needs before anybody asks for it; a film that is asked for meanwhile waits."""
-        with self._lock:
-            self._talking_head.load_learnt_motion().result()
-            self.is_loaded = True
+        """Load what the first film needs before anybody asks for it."""
+        self.talking_head().load_learnt_motion()
 
     def music(self) -> MusicPipeline:
         """The composer."""

@@ -29,7 +29,7 @@ def heard(method="network", jaw=0.4, rounding=0.0):
 
 def followed(speech, mouth=None):
     times_s = (np.arange(75) + 0.5) / 25.0
-    return follow_sound(np.zeros((75, 52)) if mouth is None else mouth, speech, times_s)
+    return follow_sound(np.zeros((75, 52)) if mouth is None else mouth, speech, times_s, sound_shares(speech, times_s))
 
 
 def test_nothing_changes_without_curves_or_with_a_transcript():

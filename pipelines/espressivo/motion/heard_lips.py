@@ -80,7 +80,7 @@ def _columns() -> tuple[int, int, int]:
     return ARKIT_INDEX["jawOpen"], ARKIT_INDEX["mouthFunnel"], ARKIT_INDEX["mouthPucker"]
 
 
-def follow_sound(mouth: FloatArray, speech: SpeechAnalysis, times_s: FloatArray) -> FloatArray:
+def follow_sound(mouth: FloatArray, speech: SpeechAnalysis, times_s: FloatArray, share: SoundShares) -> FloatArray:
     """Move jaw and rounding of a blended mouth towards what the phone network hears in the sound.
 
     With a transcript the phones are exact and nothing is changed; where they are heard by ear the sound decides most. Closures
@@ -91,6 +91,7 @@ def follow_sound(mouth: FloatArray, speech: SpeechAnalysis, times_s: FloatArray)
         mouth: ``(T, 52)`` weights.
         speech: With ``lips``; without them nothing is changed.
         times_s: ``(T,)`` moment that each frame shows.
+        share: Of :func:`sound_shares` at the same moments.
 
     Returns:
         ``(T, 52)`` weights.
@@ -98,7 +99,6 @@ def follow_sound(mouth: FloatArray, speech: SpeechAnalysis, times_s: FloatArray)
     if speech.lips is None:
         return mouth
     settings = load_config(CONFIG)["heard_lips"]
-    share = sound_shares(speech, times_s)
     jaw, funnel, pucker = _columns()
     heard = dict(zip(LIP_CURVES, speech.lips.T, strict=True))
     wanted = {name: np.interp(times_s, speech.features.times_s, heard[name]) for name in ("jaw", "rounding")}

@@ -144,12 +144,12 @@ def with_speech(face: FloatArray, timeline: Timeline, speech: SpeechAnalysis | N
     jaw_at_rest = face[:, ARKIT_INDEX["jawOpen"]].copy()
     phones = speech.phones if speech is not None and speech_scale > 0.0 else ()
     sequence = gestures(phones, timeline.duration_s)
+    by_sound = sound_shares(speech, timeline.times_s)
     if speech is not None and phones:
         style = SpeakingStyle.drawn(timeline.seed)
         gains = articulation_gains(sequence, speech, timeline)
-        mouth = follow_sound(blended(sequence, timeline.times_s, style, gains), speech, timeline.times_s)
+        mouth = follow_sound(blended(sequence, timeline.times_s, style, gains), speech, timeline.times_s, by_sound)
         face = combined(face, np.clip(speech_scale * mouth, 0.0, 1.0))
-    by_sound = sound_shares(speech, timeline.times_s)
     return apply_constraints(face, sequence, timeline.times_s, timeline.frame_s, jaw_at_rest, by_sound)
 
 

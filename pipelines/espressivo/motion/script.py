@@ -112,8 +112,8 @@ class Script:
             inside = (times_s >= begins_s) & (times_s < ends_s)
             if passage.heard is not None and inside.any():
                 own_s = times_s[inside] - passage.start_s
-                result[inside] = follow_sound(mouth[inside], passage.heard, own_s)
                 own = sound_shares(passage.heard, own_s)
+                result[inside] = follow_sound(mouth[inside], passage.heard, own_s, own)
                 shares.jaw[inside], shares.rounding[inside], shares.clearness[inside] = own.jaw, own.rounding, own.clearness
         return result, shares
 
