@@ -106,10 +106,17 @@ def test_speech_with_its_words_needs_no_torch() -> None:
     assert "torch" not in loaded_after(f"import espressivo.talking_head; {code}; assert {heard}.method == 'alignment'")
 
 
-def test_the_learnt_motion_loads_no_compiler() -> None:
-    code = "import sys; import espressivo.motion.diffusion; early = 'torch._dynamo' in sys.modules; import torch._dynamo"
-    loaded = loaded_after(f"{code}; assert not early")
+def test_a_talking_head_loads_nothing_slow_that_it_does_not_use() -> None:
+    code = "import sys; import espressivo.talking_head, espressivo.motion.diffusion; early = set(sys.modules)"
+    unused = "{'torch._dynamo', 'transformers', 'scipy.signal', 'matplotlib', 'gradio'}"
+    loaded = loaded_after(f"{code}; assert not early & {unused}, early & {unused}; import torch._dynamo")
     assert {"diffusers", "torch._dynamo"} <= loaded
+
+
+def test_others_find_diffusers_as_it_is() -> None:
+    code = "import espressivo.diffusers_core, diffusers.utils, importlib.util"
+    there = "diffusers.utils.is_transformers_available() == (importlib.util.find_spec('transformers') is not None)"
+    assert "diffusers" in loaded_after(f"{code}; assert {there}")
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())

@@ -1,7 +1,8 @@
-"""The parts of diffusers that networks here are made of, loaded without torch's compiler.
+"""The parts of diffusers that networks here are made of, loaded without what they do not need.
 
-diffusers asks for one decorator of ``torch._dynamo``, which takes longer to load than all the rest, and does without it where
-it is missing. Nothing here is compiled, and a talking head should not wait for it.
+diffusers asks for one decorator of ``torch._dynamo`` and for one base class of transformers, which take longer to load than all
+the rest, and does without them where they are missing. Nothing here is compiled or quantised, and a talking head should not
+wait for it.
 """
 
 from __future__ import annotations
@@ -14,9 +15,8 @@ __all__ = ["ConfigMixin", "DDIMScheduler", "ModelMixin", "register_to_config"]
 
 
 @contextmanager
-def _without_compiler() -> Iterator[None]:
-    """Importing ``torch._dynamo`` fails inside, unless it is there already; outside it can be had as always."""
-    name = "torch._dynamo"
+def _without(name: str) -> Iterator[None]:
+    """Importing a module fails inside, unless it is there already; outside it can be had as always."""
     if name in sys.modules:
         yield
         return
@@ -28,6 +28,9 @@ def _without_compiler() -> Iterator[None]:
         del sys.modules[name]
 
 
-with _without_compiler():
-    from diffusers import ConfigMixin, DDIMScheduler, ModelMixin
-    from diffusers.configuration_utils import register_to_config
+with _without("torch._dynamo"):
+    import diffusers.utils  # noqa: F401 - looks which packages there are; others who use diffusers want transformers found
+
+    with _without("transformers"):
+        from diffusers import ConfigMixin, DDIMScheduler, ModelMixin
+        from diffusers.configuration_utils import register_to_config

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 __all__ = ["coloured_noise", "minimum_jerk", "movement", "transition"]
 
@@ -84,5 +83,8 @@ def coloured_noise(
     # Variance of the cascade of two first-order filters driven by white noise of variance 1.
     poles = keep + smooth, keep * smooth
     variance = (1.0 + poles[1]) / ((1.0 - poles[1]) * ((1.0 + poles[1]) ** 2 - poles[0] ** 2))
-    noise = lfilter([1.0], [1.0, -poles[0], poles[1]], white, axis=0)[warm_up:]
-    return np.asarray(noise / np.sqrt(variance))
+    noise, last, before = np.empty_like(white), np.zeros(shape[1:]), np.zeros(shape[1:])
+    for index, value in enumerate(white):
+        last, before = value + (poles[0] * last - poles[1] * before), last
+        noise[index] = last
+    return np.asarray(noise[warm_up:] / np.sqrt(variance))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from espressivo.errors import AudioInputError
+from espressivo.media.resampling import resample
 
 __all__ = ["AudioClip"]
 
@@ -51,11 +52,8 @@ class AudioClip:
         """The same sound at another rate."""
         if sample_rate_hz == self.sample_rate_hz:
             return self
-        from scipy.signal import resample_poly  # takes half a second to load, which bad input must not wait for
-
         divisor = int(np.gcd(sample_rate_hz, self.sample_rate_hz))
-        up, down = sample_rate_hz // divisor, self.sample_rate_hz // divisor
-        return type(self)(resample_poly(self.samples, up, down, axis=1).astype(np.float32), sample_rate_hz)
+        return type(self)(resample(self.samples, sample_rate_hz // divisor, self.sample_rate_hz // divisor), sample_rate_hz)
 
     def placed(self, offset_s: float, duration_s: float) -> Self:
         """The same sound on a clock that lasts ``duration_s``, on which it begins at ``offset_s`` (below 0: its start is cut).

@@ -17,7 +17,6 @@ from typing import Final, Literal
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import savgol_filter
 
 from espressivo.errors import AudioInputError, VideoInputError
 from espressivo.face.head import MorphableHead
@@ -263,6 +262,8 @@ def _as_track(
     even = np.stack([np.interp(clock_s, times_s + frame_s / 2, column) for column in values.T], axis=1)
     window = 2 * round(SMOOTHING_S * float(fps) / 2) + 1
     if 3 < window <= len(even):
+        from scipy.signal import savgol_filter  # takes half a second to load, which only actors must wait for
+
         even = savgol_filter(even, window, 2, axis=0)
     count = weights.shape[1]
     return FacialActionTrack(
