@@ -11,11 +11,11 @@ from scipy.interpolate import RBFInterpolator
 
 from espressivo.face.arkit import ARKIT_INDEX, ARKIT_NAMES
 from espressivo.face.head import MorphableHead
-from espressivo.face.landmark_groups import FACE_OVAL, LID_PAIRS, NUM_MESH_LANDMARKS
+from espressivo.face.landmark_groups import FACE_OVAL, LID_PAIRS, NUM_MESH_LANDMARKS, OUTER_LIPS
 from espressivo.face.landmarks import FaceLandmarks
 from espressivo.face.pose import rotation_matrix
-from espressivo.render.lip_seal import lip_seal
-from espressivo.render.own_expression import given_way, hold_back, kept_of_own, mouth_released
+from espressivo.render.lip_seal import jaw_shares, lip_seal
+from espressivo.render.own_expression import given_way, hold_back, kept_of_own, mouth_released, smile_shown
 
 __all__ = ["HeadFit", "RigidMotion", "ShapeFit", "fit_head", "fit_shape", "weighted_similarity"]
 
@@ -28,11 +28,15 @@ DEPTH_WEIGHT = 0.3
 OVAL_WEIGHT = 0.3
 IDENTITY_RIDGE, EXPRESSION_RIDGE = 0.25, 3.2
 RESIDUAL_SMOOTHING = 0.02
+# Of what the jaw does to the middle of the lower lip it does this much to the corners of the mouth, which belong to both lips.
+CORNER_OF_JAW = (0.27, 0.4)
 # The head turns about the top of the neck, units of the head.
 PIVOT = np.array([0.0, -2.0, -2.0], np.float32)
 # Distance of the camera in face heights, for the growth of a head that moves nearer.
 CAMERA_DISTANCE = 5.0
 MAX_WEIGHT = 1.4
+# A smile that is asked of a face that smiles already adds so much less to it.
+SMILED_ALREADY = np.float32(0.5)
 LID_OVERLAP = 0.10
 BLINK_GAIN_RANGE = (0.5, 1.6)
 
@@ -46,6 +50,8 @@ class HeadFit:
         shape: ``(V, 3)`` this person at rest, units of the head.
         eye_centres: ``(2, 3)`` centres of the eyeballs of this person.
         own_expression: ``(52,)`` what the portrait itself shows.
+        shown: ``(52,)`` how far the portrait smiles to a reader of faces, 0-1: more than ``own_expression`` says, which leaves a
+            part of every smile to the shape of the face.
         gain: ``(52,)`` factor of a track's weights for this person.
         rotation: ``(3, 3)`` head to camera.
         scale: Pixels per unit.
@@ -62,6 +68,7 @@ class HeadFit:
     shape: Float
     eye_centres: Float
     own_expression: Float
+    shown: Float
     gain: Float
     rotation: Float
     scale: float
@@ -75,8 +82,9 @@ class HeadFit:
     def total_weights(self, weights: NDArray[np.floating]) -> Float:
         """A track's weights on top of what they leave of the portrait's own expression, ``(52,)``."""
         asked = hold_back(np.asarray(weights, np.float32))
-        own = self.own_expression * kept_of_own(asked) * given_way(asked) * np.float32(self.own_share)
-        total: Float = np.clip(own + asked * self.gain, 0, MAX_WEIGHT)
+        kept = kept_of_own(asked) * np.float32(self.own_share)
+        new = asked * self.gain * (1 - SMILED_ALREADY * self.shown * kept)
+        total: Float = np.clip(self.own_expression * kept * given_way(new) + new, 0, MAX_WEIGHT)
         return total
 
     def pose(self, weights: NDArray[np.floating], motion: RigidMotion | None = None) -> Float:
@@ -216,6 +224,7 @@ def fit_head(head: MorphableHead, face: FaceLandmarks) -> HeadFit:
         shape=shape,
         eye_centres=head.eye_centres_of(identity),
         own_expression=found.expression,
+        shown=smile_shown(face.blendshapes),
         gain=np.ones(len(ARKIT_NAMES), np.float32),
         rotation=found.rotation.astype(np.float32),
         scale=found.scale,
@@ -231,13 +240,29 @@ def fit_head(head: MorphableHead, face: FaceLandmarks) -> HeadFit:
 def _with_residual(fit: HeadFit) -> HeadFit:
     points = fit.project(fit.vertices(fit.own_expression))
     left = fit.landmarks[:NUM_MESH_LANDMARKS] - fit.head.landmarks(points)[:, :2]
-    places = fit.head.landmarks(fit.shape)
-    _, first = np.unique(places.round(4), axis=0, return_index=True)
-    field = RBFInterpolator(places[first], left[first], smoothing=RESIDUAL_SMOOTHING, kernel="linear")
-    residual = field(fit.shape).astype(np.float32)
+    residual = _spread_over_skin(fit, left)
     distance = float(np.linalg.norm(left, axis=1).mean())
     lying = replace(fit, residual=residual, mean_residual_px=distance)
     return replace(lying, gain=_blink_gain(lying), seal=lip_seal(lying))
+
+
+def _spread_over_skin(fit: HeadFit, left: Float) -> Float:
+    """``(V, 2)`` a smooth field through what is ``left`` ``(468, 2)`` at the landmarks.
+
+    Upper and lower lip touch at rest and lie far apart in a laughing photograph: each follows its own landmarks alone.
+    """
+    places = fit.head.landmarks(fit.shape)
+    marks_of_jaw, of_jaw = jaw_shares(fit.head)
+    lips = places[list(OUTER_LIPS)]
+    on_lips = ((places >= lips.min(axis=0)) & (places <= lips.max(axis=0)))[:, :2].all(axis=1)
+    _, first = np.unique(places.round(4), axis=0, return_index=True)
+    residual = np.zeros((len(fit.shape), 2), np.float32)
+    for part, marks in ((1 - of_jaw, marks_of_jaw < CORNER_OF_JAW[1]), (of_jaw, marks_of_jaw > CORNER_OF_JAW[0])):
+        known = first[(marks | ~on_lips)[first]]
+        field = RBFInterpolator(places[known], left[known], smoothing=RESIDUAL_SMOOTHING, kernel="linear")
+        moved = part > 0
+        residual[moved] += part[moved, None] * field(fit.shape[moved]).astype(np.float32)
+    return residual
 
 
 def _blink_gain(fit: HeadFit) -> Float:

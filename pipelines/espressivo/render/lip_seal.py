@@ -13,9 +13,10 @@ from espressivo.face.landmark_groups import LIP_PAIRS, MOUTH_CORNERS
 from espressivo.render.imaging import smoothstep
 
 if TYPE_CHECKING:
+    from espressivo.face.head import MorphableHead
     from espressivo.render.fitting import HeadFit
 
-__all__ = ["lip_gaps", "lip_seal"]
+__all__ = ["jaw_shares", "lip_gaps", "lip_seal"]
 
 Float = NDArray[np.float32]
 
@@ -35,6 +36,19 @@ def lip_gaps(fit: HeadFit, points: Float) -> Float:
     return gaps
 
 
+def jaw_shares(head: MorphableHead) -> tuple[Float, Float]:
+    """How far the jaw carries the skin: part of what it does to the middle of the lower lip.
+
+    Returns:
+        ``(468,)`` for the landmarks, and ``(V,)`` for the vertices, there as a ramp 0-1 from the upper lip to the lower one.
+    """
+    jaw = ARKIT_INDEX["jawOpen"]
+    marks, vertices = (np.linalg.norm(moves[jaw], axis=1) for moves in (head.landmark_expression, head.expression))
+    at_lip = marks[LIP_PAIRS[3][1]]
+    shares: Float = marks / at_lip
+    return shares, smoothstep(vertices / at_lip, *OF_JAW)
+
+
 def lip_seal(fit: HeadFit) -> Float:
     """``(V, 2)`` pixels that bring the lips together when nothing of the portrait's own expression is left."""
     head = fit.head
@@ -47,9 +61,7 @@ def lip_seal(fit: HeadFit) -> Float:
     x = np.concatenate([[right[0]], middle[:, 0], [left[0]]])
     gap = np.interp(fit.shape[:, 0], x, np.concatenate([[0], gaps, [0]]), left=0, right=0)
     line = np.interp(fit.shape[:, 0], x, np.concatenate([[right[1]], middle[:, 1], [left[1]]]))
-    jaw = np.linalg.norm(head.expression[ARKIT_INDEX["jawOpen"]], axis=1)
-    at_lip = np.linalg.norm(head.landmark_expression[ARKIT_INDEX["jawOpen"]][LIP_PAIRS[3][1]])
-    is_lower = smoothstep(jaw / at_lip, *OF_JAW)
+    _, is_lower = jaw_shares(head)
     near = 1 - smoothstep(np.abs(fit.shape[:, 1] - line), *REACH)
     rise = (LOWER_SHARE * is_lower - (1 - LOWER_SHARE) * (1 - is_lower)) * gap * near
     rise *= (head.tissue == Tissue.SKIN) & (fit.shape[:, 2] > middle[:, 2].min() - 2)

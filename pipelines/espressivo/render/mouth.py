@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from espressivo.face.head import Tissue
 from espressivo.face.landmark_groups import CHEEKS, INNER_LIPS, LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE
-from espressivo.render.fitting import HeadFit
+from espressivo.render.fitting import HeadFit, RigidMotion
 from espressivo.render.imaging import as_alpha, blur, dilate, fill_polygon, pull_push, smoothstep
 from espressivo.render.layers import Canvas, Layer
 from espressivo.render.lip_seal import lip_gaps
@@ -29,12 +29,18 @@ MARGIN = 0.3
 # A mouth no wider open than in the photograph stays the photograph; units of the head.
 OPEN_IN_PHOTOGRAPH, SHOWS_TEETH = 0.12, 0.33
 PARTED_LIPS = (0.015, 0.07)
-MOVED_LIPS = (0.03, 0.25)
+# What shows between open lips holds until they have moved by this part of their distance, or the corners by this many units.
+MOVED_LIPS, MOVED_CORNERS = (0.3, 0.45), (0.25, 0.4)
 EMPTIED, LIP_RING = 0.05, 0.15
+HIDDEN_BY_DRAWN = (0.6, 1.0)
 LINING = (0.07, 0.38)
 STRICTLY_INSIDE = 0.05
 # Lips touch at the corners of the mouth and part from there, units.
 IN_THE_CORNER = (0.0, 0.28)
+# Where they are apart by less, units, nothing is seen between them but the line in which they meet: what a photograph of an
+# open mouth does not have.
+PARTED = (0.0, 0.1)
+LIPS_MEET, LIPS_MEET_SHADE = 0.5, np.float32(0.45)
 # RGB against their mean: what gums, tongue and throat look like where the portrait's own lips say nothing. Engineering.
 ROSE = np.array([1.40, 0.78, 0.82], np.float32)
 DARK_RED = np.array([1.83, 0.55, 0.62], np.float32)
@@ -53,6 +59,7 @@ class MouthPalette:
         tissue: ``(6, 3)`` RGB by tissue; skin means the throat.
         lip: ``(3,)`` RGB.
         own_gaps: ``(7,)`` distances between the lips in the photograph, units of the head.
+        own_width: Distance of its corners there, units.
         brightness: What a highlight adds, grey levels.
         own_teeth: The upper teeth that the photograph shows, if any.
         lips_alone: The photograph with lips where it shows the inside of an open mouth, and its region; ``None`` where it shows
@@ -62,6 +69,7 @@ class MouthPalette:
     tissue: Float
     lip: Float
     own_gaps: Float
+    own_width: float
     brightness: float
     own_teeth: ShownTeeth | None
     lips_alone: tuple[Region, Float] | None
@@ -72,18 +80,21 @@ class MouthPalette:
         Lips that were shut hide it until they part; between lips that were not, the photograph holds until they move.
         """
         change = lip_gaps(fit, points) - self.own_gaps
-        if self.own_gaps.max() > OPEN_IN_PHOTOGRAPH:
-            return float(smoothstep(np.abs(change).max(), *MOVED_LIPS))
-        return float(smoothstep(change.max(), *PARTED_LIPS))
+        own = float(self.own_gaps.max())
+        if own <= OPEN_IN_PHOTOGRAPH:
+            return float(smoothstep(change.max(), *PARTED_LIPS))
+        widened = abs(_width(fit.head.landmarks(points)) / fit.scale - self.own_width)
+        return float(max(smoothstep(np.abs(change).max() / own, *MOVED_LIPS), smoothstep(widened, *MOVED_CORNERS)))
 
     def emptied(self, photograph: Image, opening: float) -> Image:
-        """The photograph without the inside of its mouth, as far as that is drawn anew."""
-        if self.lips_alone is None or opening == 0:
+        """The photograph without the inside of its mouth, once little of that is still seen behind what is drawn anew."""
+        gone = smoothstep(opening, *HIDDEN_BY_DRAWN)
+        if self.lips_alone is None or gone == 0:
             return photograph
         region, lips = self.lips_alone
         emptied = photograph.copy()
         window = emptied[region.slices]
-        window[:] = np.clip(window + np.float32(opening) * (lips - window) + 0.5, 0, 255).astype(np.uint8)
+        window[:] = np.clip(window + gone * (lips - window) + 0.5, 0, 255).astype(np.uint8)
         return emptied
 
 
@@ -111,7 +122,8 @@ def mouth_palette(image: Image, fit: HeadFit, topology: HeadTopology) -> MouthPa
         tissue[Tissue.TEETH] = 0.3 * tissue[Tissue.TEETH] + 0.7 * bright * 1.12
     brightness = float(np.clip(cheek.mean() / 150 * 26, 6, 30))
     lips_alone = _lips_alone(image, fit) if gaps.max() > OPEN_IN_PHOTOGRAPH else None
-    return MouthPalette(tissue, lip, gaps, brightness, own, lips_alone)
+    width = _width(fit.head.landmarks(points)) / fit.scale
+    return MouthPalette(tissue, lip, gaps, width, brightness, own, lips_alone)
 
 
 def _as_colourful(tissue: Float, skin: Float) -> Float:
@@ -161,7 +173,7 @@ def _patch(image: Image, fit: HeadFit, marks: tuple[int, ...]) -> Float:
 
 
 def draw_mouth(
-    image: Image, fit: HeadFit, topology: HeadTopology, palette: MouthPalette, points: Float, opening: float
+    image: Image, fit: HeadFit, topology: HeadTopology, palette: MouthPalette, points: Float, motion: RigidMotion, opening: float
 ) -> Layer | None:
     """The inside of the mouth at ``points`` ``(V, 3)``, as far as it is opened; ``None`` where not at all.
 
@@ -173,22 +185,31 @@ def draw_mouth(
     if opening < 0.02 or canvas is None:
         return None
     unit = fit.scale * canvas.zoom
-    strictly, lips = _within_lips(canvas, marks, unit)
+    strictly, lips, line, parted = _within_lips(canvas, marks, unit)
     # The upper teeth that the photograph shows are all there is of them: the head's would hang below as a second row. Lips that
     # are apart in the photograph show their whole red; there is no inner side to turn out.
     part = topology.mouth if own is None else topology.lower_mouth
-    view = shade_mouth(canvas, fit, topology, part, palette, points)
+    forward = (motion.rotation @ fit.rotation)[:, 2] * np.array([1, -1, 1], np.float32)
+    view = shade_mouth(canvas, fit, topology, part, palette, points, forward)
     alpha = np.where(view.kind == LIP, np.maximum(smoothstep(view.lining, *LINING), strictly), np.float32(1)) * lips
     colour = _out_of_focus(view.colour, view.kind, unit)
     colour = _close_gaps(colour, view.kind == TEETH, unit) * _shadow_of_lips(alpha, unit)[..., None]
     if own is not None:
-        teeth, teeth_alpha = own.drawn(canvas, points, _width(marks) / max(_width(fit.landmarks), 1.0))
+        widening = _width(marks) / max(palette.own_width * fit.scale, 1.0)
+        teeth, teeth_alpha = own.drawn(canvas, points, widening)
         colour = colour * (1 - teeth_alpha[..., None]) + teeth * teeth_alpha[..., None]
-    return canvas.finish(colour, alpha * np.float32(opening))
+    meeting = np.float32(0 if palette.lips_alone is None else LIPS_MEET) * (1 - parted)
+    colour = colour * parted[:, None] + palette.lip * LIPS_MEET_SHADE * (1 - parted[:, None])
+    return canvas.finish(colour, (alpha * parted + line * meeting) * np.float32(opening))
 
 
-def _within_lips(canvas: Canvas, marks: Float, unit: float) -> tuple[Float, Float]:
-    """Within the line of the inner lips all is inside; a little beyond it nothing is (long teeth under a short lip)."""
+def _within_lips(canvas: Canvas, marks: Float, unit: float) -> tuple[Float, Float, Float, Float]:
+    """Within the line of the inner lips all is inside; a little beyond it nothing is (long teeth under a short lip).
+
+    Returns:
+        ``(h, w)`` strictly inside, the same and a little beyond, the same with the line alone; ``(w,)`` how far the lips are
+        parted; all 0-1.
+    """
     contour = canvas.cells(_not_crossed(_rounded(marks[list(INNER_LIPS)])))[:, :2]
     mask = fill_polygon((canvas.height, canvas.width), contour)
     soft = max(1.0, 0.03 * unit)
@@ -197,7 +218,17 @@ def _within_lips(canvas: Canvas, marks: Float, unit: float) -> tuple[Float, Floa
     ends = contour[0, 0], contour[len(contour) // 2, 0]
     column = np.arange(canvas.width, dtype=np.float32)
     inwards = np.minimum(column - min(ends), max(ends) - column) / np.float32(unit)
-    return as_alpha(blur(narrower, 1.5 * soft)), as_alpha(blur(wider, soft)) * smoothstep(inwards, *IN_THE_CORNER)
+    parted = smoothstep(_gap(contour, column) / np.float32(unit), *PARTED)
+    inside, line = (as_alpha(blur(grown, soft)) * smoothstep(inwards, *IN_THE_CORNER) for grown in (wider, dilate(mask, 3)))
+    return as_alpha(blur(narrower, 1.5 * soft)), inside, line, parted
+
+
+def _gap(contour: Float, column: Float) -> Float:
+    """``(w,)`` how far the lips are apart in each column."""
+    half = len(contour) // 2
+    sides = contour[: half + 1], np.concatenate([contour[half:], contour[:1]])
+    lower, upper = (np.interp(column, *side[np.argsort(side[:, 0])].T) for side in sides)
+    return (lower - upper).astype(np.float32)
 
 
 def _out_of_focus(colour: Float, kind: NDArray[np.uint8], unit: float) -> Float:
@@ -234,7 +265,7 @@ def _rounded(contour: Float) -> Float:
 
 
 def _width(marks: Float) -> float:
-    right, left = marks[list(MOUTH_CORNERS), :2]
+    right, left = marks[list(MOUTH_CORNERS)]
     return float(np.linalg.norm(left - right))
 
 

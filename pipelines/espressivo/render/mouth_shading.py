@@ -31,7 +31,7 @@ BEHIND_LIPS, DEEPEST, THROAT_BEHIND = np.float32(0.3), np.float32(6), np.float32
 REACH: Final = np.array([2.2, 2.7, 3.4, 2.0, 2.6, 2.0], np.float32)
 THROAT_LIGHT: Final = np.float32(0.4)
 INTO_THROAT: Final = (np.float32(0.2), np.float32(0.55))
-FAR_TEETH: Final = (np.float32(1.3), np.float32(2.4))
+FAR_TEETH: Final = (np.float32(0.8), np.float32(1.7))
 LOST_IN_THROAT: Final = np.float32(0.5)
 TOOTH_CONTRAST: Final = 0.45
 LIP_SHADE: Final = np.float32(0.62)
@@ -56,7 +56,7 @@ class ShadedMouth:
 
 
 def shade_mouth(
-    canvas: Canvas, fit: HeadFit, topology: HeadTopology, part: Part, palette: MouthPalette, points: Float
+    canvas: Canvas, fit: HeadFit, topology: HeadTopology, part: Part, palette: MouthPalette, points: Float, forward: Float
 ) -> ShadedMouth:
     """Draw a part of the mouth.
 
@@ -67,15 +67,16 @@ def shade_mouth(
         part: What of the mouth is drawn.
         palette: Colours.
         points: ``(V, 3)`` where the vertices are.
+        forward: ``(3,)`` direction in which the head looks, in the axes of ``points``.
     """
     own = np.ascontiguousarray(points[part.vertices])
     raster = rasterize(canvas.cells(own), part.triangles, canvas.height, canvas.width)
     normals = vertex_normals(own * np.array([1, -1, 1], np.float32), part.triangles)
     tone = fit.head.tone[part.vertices] ** np.float32(TOOTH_CONTRAST)
-    depth = own[:, 2:] / np.float32(fit.scale)
+    depth = own @ forward[:, None] / np.float32(fit.scale)
     values = np.concatenate([normals, tone, topology.lining[part.vertices, None], depth], axis=1)
     tissues = fit.head.tissue[part.vertices[part.triangles[:, 0]]]
-    front = np.float32(fit.head.landmarks(points, LIP_PAIRS[3])[:, 2].mean() / fit.scale)
+    front = np.float32((fit.head.landmarks(points, LIP_PAIRS[3]) @ forward).mean() / fit.scale)
     shape = raster.index.shape
     shaded = ShadedMouth(np.empty((*shape, 3), np.float32), np.zeros(shape, np.float32), np.full(shape, THROAT, np.uint8))
     throat = palette.tissue[Tissue.SKIN] * THROAT_LIGHT

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from espressivo.face.arkit import ARKIT_INDEX, ARKIT_NAMES, expand_sides
 from espressivo.render.imaging import smoothstep
 
-__all__ = ["GIVES_WAY", "given_way", "hold_back", "kept_of_own", "mouth_released"]
+__all__ = ["GIVES_WAY", "given_way", "hold_back", "kept_of_own", "mouth_released", "smile_shown"]
 
 Float = NDArray[np.float32]
 
@@ -78,6 +78,15 @@ def given_way(weights: Float) -> Float:
     """``(52,)`` factor 0-1 of each shape of the own expression under the same shape of a track's ``(52,)`` weights."""
     factor: Float = 1 - np.float32(GIVES_WAY) * np.minimum(weights, 1)
     return factor
+
+
+def smile_shown(blendshapes: Float) -> Float:
+    """``(52,)`` what a reader's ``(52,)`` blendshapes say of a smile. It does not see raised cheeks: they go with the corners."""
+    seen = np.zeros(len(ARKIT_NAMES), np.float32)
+    for shape, read_from in (("mouthSmile", "mouthSmile"), ("cheekSquint", "mouthSmile"), ("mouthUpperUp", "mouthUpperUp")):
+        for side in ("Left", "Right"):
+            seen[ARKIT_INDEX[shape + side]] = blendshapes[ARKIT_INDEX[read_from + side]]
+    return seen
 
 
 def mouth_released(weights: Float) -> np.float32:

@@ -211,7 +211,7 @@ class PortraitRenderer:
         for side, look in enumerate(portrait.eyes):
             for layer in draw_eye(fit, self._topology, look, side, points, size):
                 layer.over(frame)
-        mouth = draw_mouth(portrait.image, fit, self._topology, portrait.mouth, points, opening)
+        mouth = draw_mouth(portrait.image, fit, self._topology, portrait.mouth, points, motion, opening)
         if mouth is not None:
             mouth.over(frame)
         return frame

@@ -28,12 +28,14 @@ BRIGHTER_THAN_LIPS = 1.1
 EDGE_BRIGHTNESS = 0.62
 SHORTEST = 0.22
 # The edges of the upper teeth lie on an arc, this near (units): what hangs lower is no tooth, what is higher a shadow.
-OFF_THE_ARC = 0.08
+OFF_THE_ARC, ARC_ROUNDS = 0.05, 6
 # Units of the head: lips' edge belongs to the lips; crowns go on under the upper lip, then comes gum.
 LIP_EDGE = 0.05
 LIT = 0.7
 WIDENED, WIDEST = 0.8, 1.25
 CROWN = (0.75, 0.95)
+# Gums lie in the shadow of the lip that uncovers them.
+UNDER_THE_LIP = np.float32(0.82)
 GAPLESS, GAP_REACH = 0.15, 0.1
 # Teeth beside those that the photograph lights: how far they go on (units), how much darker they get, how the row rises.
 SIDES = (0.9, 1.5)
@@ -144,10 +146,19 @@ def _lower_edge(grey: Float, sure: NDArray[np.bool_], scale: float) -> Float:
         dark = dark[dark > max(peak, shortest)]
         ends.append(rows[0] + dark[0] if len(dark) else rows[-1] + 1 + LIP_EDGE * scale)
     steady = median_filter(np.array(ends, np.float32), size=2 * max(1, round(0.12 * scale)) + 1, mode="nearest")
-    arc = np.polyval(np.polyfit(columns, steady, 2), columns)
+    arc = _arc(columns, steady, OFF_THE_ARC * scale)
     steady = np.clip(steady, arc - OFF_THE_ARC * scale, arc + OFF_THE_ARC * scale)
     line: Float = np.interp(np.arange(width), columns, steady).astype(np.float32)
     return line
+
+
+def _arc(columns: NDArray[np.intp], rows: Float, near: float) -> Float:
+    """Rows of the parabola that most of the points lie near: what hangs over the edge does not bend it (Huber 1964)."""
+    weight = np.ones(len(columns))
+    for _ in range(ARC_ROUNDS):
+        arc: Float = np.polyval(np.polyfit(columns, rows, 2, w=np.sqrt(weight)), columns).astype(np.float32)
+        weight = near / np.maximum(np.abs(rows - arc), near)
+    return arc
 
 
 def _continued(
@@ -176,7 +187,7 @@ def _continued(
     into_gum = (smoothstep((bottom - y) / np.float32(scale), *CROWN) * smoothstep(above, 0.0, 0.15))[..., None]
     gapless = smoothstep(above, 0.0, GAPLESS)[..., None]
     colour = sample(window, place, LINEAR) * (1 - gapless) + sample(_without_gaps(window, scale), place, LINEAR) * gapless
-    colour = colour * (1 - into_gum) + gum * into_gum
+    colour = colour * (1 - into_gum) + gum * UNDER_THE_LIP * into_gum
     colour *= (1 - np.float32(UNLIT) * smoothstep(beyond, 0.0, SIDES[1]))[None, :, None]
     row = smoothstep(ends - y, -0.7, 0.7) * (1 - smoothstep(beyond, *SIDES))
     alpha = np.where(beyond > 0, row, np.maximum(shown, smoothstep(above, -0.1, 0.0)))
