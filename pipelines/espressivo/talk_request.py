@@ -99,11 +99,6 @@ class TalkRequest:
         return self.voice or self.listened
 
     @property
-    def unheard(self) -> AudioClip | None:
-        """The sound that motion must hear; a track and a performance's own words have their lips already."""
-        return None if self.track else self.speech or self.listened
-
-    @property
     def needs_motion(self) -> bool:
         """Whether a backend has to invent the movement."""
         return self.track is None and self.performance is None

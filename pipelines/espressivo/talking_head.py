@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -29,7 +30,7 @@ from espressivo.render.performance import Performance
 from espressivo.render.renderer import FittedPortrait, PortraitRenderer, prepare_portrait
 from espressivo.seeds import HasInitialSeed, child_seed, resolve_seed
 from espressivo.settings import TalkSettings
-from espressivo.speech.analysis import SpeechAnalysis, analyse_speech
+from espressivo.speech.analysis import SpeechAnalysis, listening
 from espressivo.talk_request import TalkRequest, check_output
 from espressivo.threads import IMPORTING, begun, drawing_threads
 
@@ -244,27 +245,30 @@ class TalkingHeadPipeline:
         if settings.motion == "diffusion" and track is None and drive is None:
             self.load_learnt_motion()  # while the portrait is looked at and the speech is heard
 
-        with timer.stage("read"):
-            image = load_image(portrait) if isinstance(portrait, Path) else portrait
-            clip = load_audio(speech, require_signal=True) if isinstance(speech, Path) else speech
-            other = load_audio(listen, require_signal=True) if isinstance(listen, Path) else listen
-            finished = FacialActionTrack.load(track) if isinstance(track, Path) else track
-            fitted = self.renderer.fit(prepare_portrait(image, settings.size), face=settings.face)
-        request = TalkRequest.of(
-            speech=clip,
-            listened=other,
-            track=finished,
-            drive=drive,
-            emotion_from=emotion_from,
-            emotion=emotion,
-            plan=plan,
-            intensity=intensity,
-            duration_s=duration_s,
-            settings=settings,
-            timer=timer,
-        )
-        with timer.stage("listen"):
-            heard = analyse_speech(request.unheard, transcript=transcript) if request.unheard else None
+        with ExitStack() as block:
+            with timer.stage("read"):
+                image = load_image(portrait) if isinstance(portrait, Path) else portrait
+                clip = load_audio(speech, require_signal=True) if isinstance(speech, Path) else speech
+                other = load_audio(listen, require_signal=True) if isinstance(listen, Path) else listen
+                finished = FacialActionTrack.load(track) if isinstance(track, Path) else track
+                unheard = None if finished else clip or other  # a track and a performance's own words have their lips already
+                analysis = block.enter_context(listening(unheard, transcript=transcript)) if unheard else None
+                fitted = self.renderer.fit(prepare_portrait(image, settings.size), face=settings.face)
+            request = TalkRequest.of(
+                speech=clip,
+                listened=other,
+                track=finished,
+                drive=drive,
+                emotion_from=emotion_from,
+                emotion=emotion,
+                plan=plan,
+                intensity=intensity,
+                duration_s=duration_s,
+                settings=settings,
+                timer=timer,
+            )
+            with timer.stage("listen"):
+                heard = analysis.result() if analysis else None
         with timer.stage("think"):
             thought = _think(request, heard, seed)
         with timer.stage("move"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -104,3 +105,14 @@ def main() -> None:
         sys.exit(exit_status(error))
     except KeyboardInterrupt:
         sys.exit(exit_status(Cancelled()))
+    finally:
+        _leave()
+
+
+def _leave() -> None:
+    """Python looks for garbage once more when it ends; among all that torch leaves behind this takes most of a second."""
+    if "espressivo.face.landmarks" in sys.modules:
+        from espressivo.face.landmarks import close_portrait_landmarker
+
+        close_portrait_landmarker()
+    gc.freeze()

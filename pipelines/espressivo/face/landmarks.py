@@ -26,7 +26,15 @@ from espressivo.face.pose import rotation_angles
 from espressivo.face.visibility import face_visibility, refuse_unseen
 from espressivo.resources import checkpoint_folder
 
-__all__ = ["MAX_YAW_RAD", "MIN_CONFIDENCE", "MIN_FACE_PX", "FaceLandmarker", "FaceLandmarks", "find_single_face"]
+__all__ = [
+    "MAX_YAW_RAD",
+    "MIN_CONFIDENCE",
+    "MIN_FACE_PX",
+    "FaceLandmarker",
+    "FaceLandmarks",
+    "close_portrait_landmarker",
+    "find_single_face",
+]
 
 MIN_FACE_PX: Final = 64.0
 # 35 degrees. On renders the points then err by 1.7 % of the face height, 1.4 times as much as from the front
@@ -214,6 +222,13 @@ def find_single_face(image: NDArray[np.uint8], *, face: Literal["only", "largest
 def _portrait_landmarker() -> FaceLandmarker:
     """One for all portraits of the process: each loading of the models leaves holes in the heap that are not given back."""
     return FaceLandmarker(num_faces=MAX_FACES)
+
+
+def close_portrait_landmarker() -> None:
+    """Close what all portraits share; for the end of a program: when Python takes itself apart, MediaPipe no longer can."""
+    if _portrait_landmarker.cache_info().currsize:
+        _portrait_landmarker().close()
+        _portrait_landmarker.cache_clear()
 
 
 def _create_tasks(bundle: bytes, mode: Literal["image", "video"], num_faces: int) -> tuple[Any, Any]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from espressivo.speech.ear import Ear
 from espressivo.speech.features import HOP, HOP_S, SAMPLE_RATE_HZ, SpeechFeatures
 from espressivo.speech.phones import SILENCE, Phone, Word, is_vowel
-from espressivo.speech.recogniser import RecognisedUnit, Recogniser
+from espressivo.speech.recognition import RecognisedUnit, SpeechRecogniser
 from espressivo.speech.text import sound_out, words_of
 
 __all__ = ["Transcription", "Utterance", "transcribe", "transcribe_freely", "utterances"]
@@ -88,7 +88,7 @@ def _split(features: SpeechFeatures, first: int, last: int) -> list[Utterance]:
     return [*pieces, Utterance(first, last)]
 
 
-def transcribe_freely(samples: FloatArray, features: SpeechFeatures, recogniser: Recogniser, ear: Ear) -> Transcription:
+def transcribe_freely(samples: FloatArray, features: SpeechFeatures, recogniser: SpeechRecogniser, ear: Ear) -> Transcription:
     """Phones without a text: those of the words that a dictation hears where two ears agree on it, else those heard by ear.
 
     A dictation of English knows which words exist and closes the lips where they close more often than phones by ear do, but
@@ -132,7 +132,7 @@ def _heard_utterance(
     utterance: Utterance,
     words: Sequence[RecognisedUnit],
     samples: FloatArray,
-    recogniser: Recogniser,
+    recogniser: SpeechRecogniser,
     ear: Ear,
 ) -> Transcription:
     if words:
@@ -141,7 +141,7 @@ def _heard_utterance(
 
 
 def transcribe(
-    samples: FloatArray, features: SpeechFeatures, transcript: str, recogniser: Recogniser, ear: Ear
+    samples: FloatArray, features: SpeechFeatures, transcript: str, recogniser: SpeechRecogniser, ear: Ear
 ) -> Transcription | None:
     """Phones and words of a known text; ``None`` when the text does not fit the recording.
 
@@ -166,7 +166,7 @@ def transcribe(
 
 
 def _align(
-    samples: FloatArray, parts: Sequence[tuple[Utterance, Sequence[str]]], recogniser: Recogniser, ear: Ear
+    samples: FloatArray, parts: Sequence[tuple[Utterance, Sequence[str]]], recogniser: SpeechRecogniser, ear: Ear
 ) -> Transcription | None:
     pieces = [_aligned_utterance(utterance, text, samples, recogniser, ear) for utterance, text in parts]
     aligned = sum(len(text) for piece, (_, text) in zip(pieces, parts, strict=True) if piece.words)
@@ -176,14 +176,14 @@ def _align(
 
 
 def _aligned_utterance(
-    utterance: Utterance, text: Sequence[str], samples: FloatArray, recogniser: Recogniser, ear: Ear
+    utterance: Utterance, text: Sequence[str], samples: FloatArray, recogniser: SpeechRecogniser, ear: Ear
 ) -> Transcription:
     """Phones and words of one utterance; phones alone, heard by ear, when the words do not fit."""
     found = recogniser.aligned_words(utterance.sound(samples)[0], text) if text else []
     return _heard_utterance(utterance, found, samples, recogniser, ear)
 
 
-def _placed(found: Sequence[RecognisedUnit], sound: FloatArray, start_s: float, recogniser: Recogniser) -> Transcription:
+def _placed(found: Sequence[RecognisedUnit], sound: FloatArray, start_s: float, recogniser: SpeechRecogniser) -> Transcription:
     """Phones of words whose times are known: aligned with the sound, or spread over each word where that fails."""
     spelt = [recogniser.pronunciation(unit.label) or () for unit in found]
     units = recogniser.aligned_phones(sound, [phone for phones in spelt for phone in phones])
@@ -209,7 +209,7 @@ def _spelling(label: str) -> str:
 
 
 def _shared_out(
-    samples: FloatArray, parts: Sequence[Utterance], text: Sequence[str], recogniser: Recogniser
+    samples: FloatArray, parts: Sequence[Utterance], text: Sequence[str], recogniser: SpeechRecogniser
 ) -> list[tuple[Utterance, Sequence[str]]]:
     """Give each utterance its words: what a dictation of it heard is matched with the transcript."""
     heard: list[str] = []

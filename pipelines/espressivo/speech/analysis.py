@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -16,8 +18,11 @@ from espressivo.speech.features import SAMPLE_RATE_HZ, SpeechFeatures, extract_f
 from espressivo.speech.phones import Phone, Word
 from espressivo.speech.prosody import Accent, Interval, find_accents, find_pauses, find_phrases, vowel_prominence
 from espressivo.speech.recogniser import Recogniser
+from espressivo.speech.recogniser_process import RecogniserProcess
+from espressivo.speech.recognition import SpeechRecogniser
+from espressivo.threads import begun
 
-__all__ = ["Method", "SpeechAnalysis", "analyse_speech"]
+__all__ = ["Method", "SpeechAnalysis", "analyse_speech", "listening"]
 
 PRIMARY_STRESS, SECONDARY_STRESS = 0.8, 0.3
 
@@ -61,12 +66,29 @@ def analyse_speech(clip: AudioClip, *, transcript: str | None = None) -> SpeechA
         transcript: What is said; makes the phones much more exact. A text that does not fit the sound is left aside, which
             ``method`` tells.
     """
-    features = extract_features(clip)
+    return _analysed(clip, extract_features(clip), transcript, Recogniser())
+
+
+@contextmanager
+def listening(clip: AudioClip, *, transcript: str | None = None) -> Iterator[Future[SpeechAnalysis]]:
+    """:func:`analyse_speech` beside other work, most of it in another process; given up when the block is left.
+
+    Args:
+        clip: See :func:`analyse_speech`.
+        transcript: See :func:`analyse_speech`.
+    """
+    with RecogniserProcess() as recogniser:
+        # Linear algebra rounds by the number of its threads, which other work may change at any time.
+        features = extract_features(clip)
+        yield begun(lambda: _analysed(clip, features, transcript, recogniser))
+
+
+def _analysed(clip: AudioClip, features: SpeechFeatures, transcript: str | None, recogniser: SpeechRecogniser) -> SpeechAnalysis:
     method: Method = "silence"
     found, lips = Transcription((), ()), None
     if features.speaking.any():
         ear = Ear(features)
-        method, found = _transcription(clip.mono(SAMPLE_RATE_HZ), features, ear, transcript)
+        method, found = _transcription(clip.mono(SAMPLE_RATE_HZ), features, ear, transcript, recogniser)
         lips = None if method == "alignment" else ear.heard.lips
     vowels = vowel_prominence(features, found.phones)
     pauses = find_pauses(features)
@@ -84,9 +106,12 @@ def analyse_speech(clip: AudioClip, *, transcript: str | None = None) -> SpeechA
 
 
 def _transcription(
-    samples: NDArray[np.float32], features: SpeechFeatures, ear: Ear, transcript: str | None
+    samples: NDArray[np.float32],
+    features: SpeechFeatures,
+    ear: Ear,
+    transcript: str | None,
+    recogniser: SpeechRecogniser,
 ) -> tuple[Method, Transcription]:
-    recogniser = Recogniser()
     aligned = transcribe(samples, features, transcript, recogniser, ear) if transcript else None
     if aligned is not None:
         return "alignment", aligned

@@ -8,7 +8,6 @@ phones aborts on some recordings and can then crash the process (PocketSphinx 5.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -19,8 +18,9 @@ from numpy.typing import NDArray
 from espressivo.seeds import numpy_generator
 from espressivo.speech.phones import SILENCE
 from espressivo.speech.pitch import SAMPLE_RATE_HZ
+from espressivo.speech.recognition import RecognisedUnit
 
-__all__ = ["RecognisedUnit", "Recogniser"]
+__all__ = ["Recogniser"]
 
 FRAME_S = 0.01
 # An utterance is scaled to this peak: the model's front end expects 16-bit sound of ordinary loudness.
@@ -30,19 +30,6 @@ PADDING_S = 0.2
 PADDING_NOISE = 2e-4
 PHONE_MODEL_WEIGHT = 2.0
 MOST_ACTIVE_STATES = 4_000
-
-
-@dataclass(frozen=True, slots=True)
-class RecognisedUnit:
-    """A phone or a word that the recogniser placed in time; seconds from the start of the sound it was given.
-
-    ``confidence`` is the posterior probability of a word of a dictation, 1 for everything else.
-    """
-
-    label: str
-    start_s: float
-    end_s: float
-    confidence: float = 1.0
 
 
 @cache
