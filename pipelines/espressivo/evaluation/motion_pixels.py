@@ -21,14 +21,28 @@ from scipy.stats import spearmanr
 from espressivo.emotion import EmotionRequest, plan_emotion
 from espressivo.errors import ImageInputError
 from espressivo.evaluation.figures import Figure, bootstrap_interval
-from espressivo.face.arkit import ARKIT_INDEX, ARKIT_NAMES
+from espressivo.face.arkit import ARKIT_INDEX, ARKIT_NAMES, expand_sides
 from espressivo.face.landmarks import FaceLandmarker
 from espressivo.face.track import FacialActionTrack
 from espressivo.media.image import load_image
 from espressivo.render.renderer import FittedPortrait, PortraitRenderer, prepare_portrait
 from espressivo.speech.analysis import SpeechAnalysis
 
-__all__ = ["ACTED", "measure_pixels", "read_profile", "read_rules"]
+__all__ = [
+    "ACTED",
+    "FPS",
+    "PORTRAITS",
+    "RULES",
+    "SEEN",
+    "Studio",
+    "actor_profiles",
+    "expressive_shapes",
+    "fitted_portraits",
+    "measure_pixels",
+    "read_profile",
+    "read_rules",
+    "sign_strength",
+]
 
 FloatArray = NDArray[np.float64]
 Backend = Callable[..., FacialActionTrack]
@@ -74,7 +88,7 @@ RULES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Studio:
+class Studio:
     """What turns a performance into readings."""
 
     renderer: PortraitRenderer
@@ -91,29 +105,35 @@ class _Studio:
         return np.asarray(np.mean(readings, axis=0), np.float64)
 
 
-def _expressive() -> NDArray[np.bool_]:
+def expressive_shapes() -> NDArray[np.bool_]:
+    """``(52,)`` shapes that count as expression."""
     return np.array([not name.startswith("eyeLook") for name in ARKIT_NAMES])
 
 
 def read_profile(offset: FloatArray, profiles: FloatArray) -> int:
     """Row of ``profiles`` ``(K, 52)`` that an offset ``(52,)`` points to most."""
-    used = _expressive()
+    used = expressive_shapes()
     rows, asked = profiles[:, used], offset[used]
     return int(np.argmax(rows @ asked / np.maximum(1e-9, np.linalg.norm(rows, axis=1))))
+
+
+def sign_strength(offset: FloatArray, name: str) -> FloatArray:
+    """``(...)`` of offsets ``(..., 52)``: a shape's, of both sides the mean, or how far the two halves of the mouth differ."""
+    if name == "asymmetry":
+        left, right = (
+            [ARKIT_INDEX[f"{p}{side}"] for p in ("mouthUpperUp", "mouthSmile", "mouthDimple")] for side in ("Left", "Right")
+        )
+        return np.asarray(np.abs(offset[..., left] - offset[..., right]).sum(axis=-1))
+    columns = [ARKIT_INDEX[side] for side in expand_sides(name)]
+    return np.asarray(offset[..., columns].mean(axis=-1))
 
 
 def _seen(offset: FloatArray) -> set[str]:
     """What can be seen in an offset ``(52,)``, in the terms of :data:`SEEN`."""
 
-    def value(name: str) -> float:
-        if name == "asymmetry":
-            pairs = ("mouthUpperUp", "mouthSmile", "mouthDimple")
-            return float(sum(abs(offset[ARKIT_INDEX[f"{p}Left"]] - offset[ARKIT_INDEX[f"{p}Right"]]) for p in pairs))
-        columns = [ARKIT_INDEX[name]] if name in ARKIT_INDEX else [ARKIT_INDEX[f"{name}{side}"] for side in ("Left", "Right")]
-        return float(offset[columns].mean())
-
     def passed(name: str, least: float) -> bool:
-        return value(name) <= least if least < 0.0 else value(name) >= least
+        strength = float(sign_strength(offset, name))
+        return strength <= least if least < 0.0 else strength >= least
 
     return {sign for sign, tests in SEEN.items() if all(passed(name, least) for name, least in tests)}
 
@@ -128,7 +148,7 @@ def read_rules(offset: FloatArray) -> int:
     return int(np.argmax(scores))
 
 
-def _profiles(data: Path) -> FloatArray:
+def actor_profiles(data: Path) -> FloatArray:
     """``(7, 52)`` mean offsets of the actors."""
     table = json.loads((data / TABLE).read_text(encoding="utf-8"))["delta"]
     profiles = np.zeros((len(ACTED), len(ARKIT_NAMES)))
@@ -155,9 +175,12 @@ def _actors(data: Path) -> dict[str, FloatArray]:
     return offsets
 
 
-def _portraits(renderer: PortraitRenderer, reader: FaceLandmarker, folder: Path, count: int) -> list[FittedPortrait]:
+def fitted_portraits(
+    renderer: PortraitRenderer, reader: FaceLandmarker, paths: Sequence[Path], count: int
+) -> list[FittedPortrait]:
+    """The first ``count`` portraits that the renderer takes and the reader finds."""
     found: list[FittedPortrait] = []
-    for path in sorted(folder.glob("*.jpg")):
+    for path in paths:
         if len(found) == count:
             break
         try:
@@ -169,18 +192,18 @@ def _portraits(renderer: PortraitRenderer, reader: FaceLandmarker, folder: Path,
     return found
 
 
-def _act(backend: Backend, emotion: str, intensity: float, heard: SpeechAnalysis, seed: int) -> FacialActionTrack:
+def perform(backend: Backend, emotion: str, intensity: float, heard: SpeechAnalysis, seed: int) -> FacialActionTrack:
     plan = plan_emotion(EmotionRequest(label=emotion, intensity=intensity, duration_s=heard.duration_s), seed=seed)
     return backend(plan, heard, duration_s=heard.duration_s, fps=FPS, seed=seed)
 
 
-def _offsets(studio: _Studio, portraits: Sequence[FittedPortrait], backend: Backend, heard: SpeechAnalysis) -> FloatArray:
+def _offsets(studio: Studio, portraits: Sequence[FittedPortrait], backend: Backend, heard: SpeechAnalysis) -> FloatArray:
     """``(N, 7, 52)`` readings beside the neutral ones; every portrait has a seed, so a performance, of its own."""
     result = np.zeros((len(portraits), len(ACTED), len(ARKIT_NAMES)))
     for number, portrait in enumerate(portraits):
-        neutral = studio.read(portrait, _act(backend, "neutral", 0.5, heard, SEED + number))
+        neutral = studio.read(portrait, perform(backend, "neutral", 0.5, heard, SEED + number))
         for row, emotion in enumerate(ACTED):
-            result[number, row] = studio.read(portrait, _act(backend, emotion, 1.0, heard, SEED + number)) - neutral
+            result[number, row] = studio.read(portrait, perform(backend, emotion, 1.0, heard, SEED + number)) - neutral
     return result
 
 
@@ -212,7 +235,7 @@ def _recognition(name: str, read: Callable[[FloatArray], int], offsets: Mapping[
 
 
 def _intensity(
-    studio: _Studio,
+    studio: Studio,
     portraits: Sequence[FittedPortrait],
     backends: Mapping[str, Backend],
     heard: SpeechAnalysis,
@@ -223,9 +246,9 @@ def _intensity(
     for name, backend in backends.items():
         shown = np.zeros((len(emotions), len(portraits), len(LEVELS)))
         for number, portrait in enumerate(portraits):
-            neutral = studio.read(portrait, _act(backend, "neutral", 0.5, heard, SEED + number))
+            neutral = studio.read(portrait, perform(backend, "neutral", 0.5, heard, SEED + number))
             for row, emotion in enumerate(emotions):
-                tracks = (_act(backend, emotion, level, heard, SEED + number) for level in LEVELS)
+                tracks = (perform(backend, emotion, level, heard, SEED + number) for level in LEVELS)
                 read = np.array([studio.read(portrait, track) - neutral for track in tracks])
                 shown[row, number] = read @ (read[-1] / np.linalg.norm(read[-1]))
         ranks[name] = min(float(spearmanr(LEVELS, levels).statistic) for levels in shown.mean(axis=1))
@@ -249,11 +272,11 @@ def measure_pixels(backends: Mapping[str, Backend], heard: SpeechAnalysis, data:
     if data is None or not (data / TABLE).is_file() or not (data / PORTRAITS).is_dir():
         names = ("profile_reader", "rule_reader", "intensity_spearman")
         return [Figure(f"pixels.{name}", None, "", "higher", source=f"skipped: no {TABLE} or portraits") for name in names]
-    profiles = _profiles(data)
+    profiles = actor_profiles(data)
     renderer = PortraitRenderer.from_pretrained()
     with FaceLandmarker() as reader:
-        studio = _Studio(renderer, reader, 3 if quick else 12)
-        portraits = _portraits(renderer, reader, data / PORTRAITS, 1 if quick else 12)
+        studio = Studio(renderer, reader, 3 if quick else 12)
+        portraits = fitted_portraits(renderer, reader, sorted((data / PORTRAITS).glob("*.jpg")), 1 if quick else 12)
         offsets = {name: _offsets(studio, portraits, backend, heard) for name, backend in backends.items()}
         graded = _intensity(studio, portraits[: 1 if quick else 2], backends, heard, list(ACTED)[: 1 if quick else len(ACTED)])
     said = f"{len(portraits)} synthetic portraits speaking, {studio.num_frames} frames of {SIZE} px each; "

@@ -142,7 +142,7 @@ def _held_shapes() -> tuple[Tensor, Tensor]:
     Speech moves the corners of the mouth too and may add to what the emotion asks of them; lips, jaw, blinks and gaze are free.
     """
     exact = [name.startswith(("brow", "eyeSquint", "eyeWide", "nose", "cheekSquint")) for name in ARKIT_NAMES]
-    least = [name.startswith(("mouthSmile", "mouthFrown", "mouthDimple", "mouthUpperUp")) for name in ARKIT_NAMES]
+    least = [name.startswith(("mouthSmile", "mouthFrown", "mouthDimple", "mouthStretch", "mouthUpperUp")) for name in ARKIT_NAMES]
     return torch.tensor(exact).float(), torch.tensor(least).float()
 
 
