@@ -3,8 +3,9 @@ import time
 from itertools import islice
 
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from espressivo.threads import ahead, begun, drawing_threads, side_by_side
+from espressivo.threads import LINEAR_ALGEBRA_ON_ONE_CORE, ahead, begun, drawing_threads, side_by_side
 
 
 def test_the_items_come_in_order():
@@ -78,3 +79,16 @@ def test_as_many_frames_at_once_as_cores_are_ours(monkeypatch, allowed, most):
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(16)))
     monkeypatch.setenv("OMP_NUM_THREADS", allowed)
     assert drawing_threads() == most
+
+
+def test_linear_algebra_stays_on_one_core_until_the_last_has_left():
+    def num_threads() -> list[int]:
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    with threadpool_limits(2, user_api="blas"):
+        outside = num_threads()
+        with LINEAR_ALGEBRA_ON_ONE_CORE:
+            with LINEAR_ALGEBRA_ON_ONE_CORE:
+                assert set(num_threads()) == {1}
+            assert set(num_threads()) == {1}
+        assert num_threads() == outside

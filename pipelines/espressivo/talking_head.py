@@ -32,7 +32,7 @@ from espressivo.seeds import HasInitialSeed, child_seed, resolve_seed
 from espressivo.settings import TalkSettings
 from espressivo.speech.analysis import SpeechAnalysis, listening
 from espressivo.talk_request import TalkRequest, check_output
-from espressivo.threads import IMPORTING, begun, drawing_threads
+from espressivo.threads import IMPORTING, LINEAR_ALGEBRA_ON_ONE_CORE, begun, drawing_threads
 
 if TYPE_CHECKING:
     from espressivo.motion.diffusion import DiffusionMotion
@@ -178,6 +178,7 @@ class TalkingHeadPipeline:
         **options: Unpack[TalkingHeadOptions],
     ) -> tuple[Path | Iterator[Frame] | None, FacialActionTrack]: ...
 
+    @LINEAR_ALGEBRA_ON_ONE_CORE
     def __call__(
         self,
         portrait: Path | Frame,

@@ -8,10 +8,13 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ContextDecorator, ExitStack, contextmanager
+from functools import cache
 from typing import Final, TypeVar
 
-__all__ = ["IMPORTING", "ahead", "begun", "drawing_threads", "one_torch_thread", "side_by_side"]
+from threadpoolctl import ThreadpoolController
+
+__all__ = ["IMPORTING", "LINEAR_ALGEBRA_ON_ONE_CORE", "ahead", "begun", "drawing_threads", "one_torch_thread", "side_by_side"]
 
 IMPORTING: Final = threading.Lock()
 """Held by whoever imports what needs diffusers: its lazy modules break when two threads import them at once."""
@@ -120,6 +123,42 @@ def begun(make: Callable[[], T]) -> Future[T]:
     # No daemon: a program that ends in the middle of an import could crash.
     threading.Thread(target=work, name="espressivo-begun").start()
     return future
+
+
+class _LinearAlgebraOnOneCore(ContextDecorator):
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._num_inside = 0
+        self._limit = ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._num_inside == 0:
+                self._limit.enter_context(_linear_algebra().limit(limits=1, user_api="blas"))
+            self._num_inside += 1
+
+    def __exit__(self, *raised: object) -> None:
+        with self._lock:
+            self._num_inside -= 1
+            if self._num_inside == 0:
+                self._limit.close()
+
+
+@cache
+def _linear_algebra() -> ThreadpoolController:
+    """The libraries that are loaded; looking for them takes milliseconds."""
+    import scipy.linalg  # noqa: F401 - has an OpenBLAS of its own, which must be there to be found
+
+    return ThreadpoolController()
+
+
+LINEAR_ALGEBRA_ON_ONE_CORE: Final = _LinearAlgebraOnOneCore()
+"""Entered by all that must round the same way every time.
+
+OpenBLAS splits even small products among all cores: that rounds by their number, and takes twice the processor time. Its limit
+is the process's, not the thread's: set by the first who needs it, lifted by the last. What does not enter it itself may be
+rounded either way while another thread is inside.
+"""
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from espressivo.errors import EncodeError
 from espressivo.media.image import load_image
@@ -60,6 +61,15 @@ def test_nothing_is_found_where_nothing_is(portrait: Frame) -> None:
 def test_noise_is_no_mark() -> None:
     random = np.random.default_rng(0)
     assert all(read_watermark([random.integers(0, 256, (128, 128, 3), dtype=np.uint8)]) is None for _ in range(60))
+
+
+def test_the_mark_is_the_same_whatever_other_threads_let_linear_algebra_do() -> None:
+    frame = np.random.default_rng(0).integers(0, 256, (1080, 1920, 3), np.uint8)
+    with threadpool_limits(2, user_api="blas"):
+        on_two = next(watermarked([frame], 7))
+    with threadpool_limits(1, user_api="blas"):
+        on_one = next(watermarked([frame], 7))
+    assert np.array_equal(on_one, on_two)
 
 
 def test_small_frames_are_refused() -> None:

@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from threadpoolctl import threadpool_info, threadpool_limits
 
 from espressivo.errors import SettingError
-from espressivo.render.imaging import LINEAR, fill_polygon, pull_push, repeatable, sample, smoothstep
+from espressivo.render.imaging import LINEAR, fill_polygon, pull_push, sample, smoothstep
 from espressivo.render.layers import Canvas
 from espressivo.render.regions import Region
 from espressivo.render.sizing import prepare_portrait
@@ -62,18 +61,3 @@ def test_too_small_a_size_is_refused():
     with pytest.raises(SettingError) as caught:
         prepare_portrait(np.zeros((100, 100, 3), np.uint8), 32)
     assert caught.value.code == "setting.size"
-
-
-def test_linear_algebra_stays_on_one_core_until_the_last_has_left():
-    def num_threads() -> list[int]:
-        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
-
-    with threadpool_limits(2, user_api="blas"):
-        outside = num_threads()
-        first, second = repeatable(), repeatable()
-        first.__enter__()
-        second.__enter__()
-        first.__exit__(None, None, None)
-        assert set(num_threads()) == {1}
-        second.__exit__(None, None, None)
-        assert num_threads() == outside

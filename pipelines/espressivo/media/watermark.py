@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import minimum_filter, uniform_filter
 
 from espressivo.errors import EncodeError
+from espressivo.threads import LINEAR_ALGEBRA_ON_ONE_CORE
 
 __all__ = ["MAX_PAYLOAD", "read_watermark", "watermarked"]
 
@@ -80,11 +81,12 @@ def watermarked(frames: Iterable[Frame], payload: int) -> Iterator[Frame]:
             raise EncodeError(
                 "encode.watermark", f"a video of {size} cannot hold the mark; accepted: sides from {MIN_MARKED_SIDE}"
             )
-        own = _readings(frame @ LUMA_WEIGHTS)
-        if pattern.shape != frame.shape[:2] or (wanted * (own + shift)).min() < GOOD_ENOUGH * STRENGTH:
-            target = wanted * np.maximum(STRENGTH + TEXTURE_SHARE * own.std(), wanted * own)
-            pattern = _hidden_pattern(target - own, frame @ LUMA_WEIGHTS)
-            shift = _readings(pattern)
+        with LINEAR_ALGEBRA_ON_ONE_CORE:
+            own = _readings(frame @ LUMA_WEIGHTS)
+            if pattern.shape != frame.shape[:2] or (wanted * (own + shift)).min() < GOOD_ENOUGH * STRENGTH:
+                target = wanted * np.maximum(STRENGTH + TEXTURE_SHARE * own.std(), wanted * own)
+                pattern = _hidden_pattern(target - own, frame @ LUMA_WEIGHTS)
+                shift = _readings(pattern)
         yield np.clip(np.rint(frame + pattern[..., None]), 0, 255).astype(np.uint8)
 
 

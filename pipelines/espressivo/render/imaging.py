@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from functools import cache
+from contextlib import contextmanager
 from typing import Any, Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
+
+from espressivo.threads import LINEAR_ALGEBRA_ON_ONE_CORE
 
 __all__ = [
     "AREA",
@@ -48,45 +47,14 @@ def repeatable() -> Iterator[None]:
     """Let OpenCV and linear algebra round the same way every time, in this thread.
 
     Intel's primitives inside OpenCV round by the alignment of the memory that they are given, which differs from call to call.
-    OpenBLAS splits even small products among all cores: that rounds by their number, and takes twice the processor time.
     """
     used = cv2.ipp.useIPP()
     cv2.ipp.setUseIPP(False)
     try:
-        with _ONE_CORE:
+        with LINEAR_ALGEBRA_ON_ONE_CORE:
             yield
     finally:
         cv2.ipp.setUseIPP(used)
-
-
-class _LinearAlgebraOnOneCore:
-    """OpenBLAS's limit is the process's, not the thread's: set by the first who needs it, lifted by the last."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._num_inside = 0
-        self._limit = ExitStack()
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if self._num_inside == 0:
-                self._limit.enter_context(_linear_algebra().limit(limits=1, user_api="blas"))
-            self._num_inside += 1
-
-    def __exit__(self, *raised: object) -> None:
-        with self._lock:
-            self._num_inside -= 1
-            if self._num_inside == 0:
-                self._limit.close()
-
-
-_ONE_CORE: Final = _LinearAlgebraOnOneCore()
-
-
-@cache
-def _linear_algebra() -> ThreadpoolController:
-    """The libraries that are loaded by now; looking for them takes milliseconds."""
-    return ThreadpoolController()
 
 
 def resize(picture: NDArray[Any], size: tuple[int, int], how: int) -> NDArray[Any]:
