@@ -284,8 +284,7 @@ class TalkingHeadPipeline:
             checkpoints=(*CHECKPOINTS, LEARNT_MOTION) if learnt else CHECKPOINTS,
             consent=settings.consent,
         )
-        threads = drawing_threads() if output_path is not None else 1  # frames that others take are made as they are asked for
-        drawn = self.renderer.frames(fitted, performed, cancel=cancel, threads=threads)
+        drawn = self.renderer.frames(fitted, performed, cancel=cancel, threads=drawing_threads())
         frames = marked(drawn, settings, provenance)
         if output_path is not None:
             film(frames, performed, request.sound, output_path, provenance, timer)

@@ -109,6 +109,30 @@ def test_same_input_same_bytes_in_any_thread(tone: Tone, tmp_path: Path) -> None
     assert len({path.read_bytes() for path in paths}) == 1
 
 
+MOVING = """
+import hashlib, sys
+from fractions import Fraction
+from pathlib import Path
+import numpy as np
+from espressivo.media.video import encode_video
+path, cloth = Path(sys.argv[1]), np.random.default_rng(0).integers(0, 256, (44, 44, 3), np.uint8).repeat(4, 0).repeat(4, 1)
+for side in (160, 176, 208):
+    encode_video(path, (np.roll(cloth, 3 * k, 1)[:160, :side] for k in range(25)), fps=Fraction(25))
+    print(side, hashlib.sha256(path.read_bytes()).hexdigest())
+"""
+
+
+def test_same_input_same_bytes_whatever_the_memory_held_before(tmp_path: Path) -> None:
+    def digests(fill: int) -> str:
+        """With glibc's fresh memory full of the complement of ``fill``; 0 leaves it as it is."""
+        command = [sys.executable, "-c", MOVING, str(tmp_path / "moving.mp4")]
+        return subprocess.run(
+            command, env=os.environ | {"MALLOC_PERTURB_": str(fill)}, check=True, capture_output=True, text=True
+        ).stdout
+
+    assert len({digests(fill) for fill in (0, 1, 170)}) == 1
+
+
 def test_metadata_survives(tmp_path: Path) -> None:
     metadata = {"comment": "AI-generated vidéo", "digital_source_type": "http://x/y", "espressivo": '{"seed":1}'}
     encode_video(tmp_path / "a.mp4", pictures(3), fps=FPS, metadata=metadata)

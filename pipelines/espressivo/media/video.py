@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import av
+import cv2
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
@@ -29,6 +30,10 @@ MUXER_OPTIONS: Final = {"movflags": "use_metadata_tags+faststart"}
 # libx264's bytes depend on the number of threads. Measured on a moving photograph of 512 x 512: preset "medium" takes three
 # to four times as long as "veryfast" for 1.1 dB more and a fifth more bits; a second thread saves up to a quarter.
 NUM_THREADS: Final = 1
+# With AVX-512 libx264's macroblock tree reads beyond its last row where the picture has no multiple of 16 blocks of 16 pixels a
+# row: what lay in the memory before decides about the last block. Its other code gives the same bytes every time, as fast.
+AVX_512F: Final = 13  # cv::CpuFeatures has no names in Python
+WITHOUT_AVX_512: Final = "asm=MMX2,SSE2Fast,SSSE3,SSE4.2,AVX,FMA3,BMI1,BMI2,AVX2"
 DEFAULT_CRF: Final = 18
 DEFAULT_PRESET: Final = "veryfast"
 # ITU-T H.273, tables 2-4: 1 is Rec. ITU-R BT.709 in all three; range 1 is limited ("MPEG").
@@ -230,7 +235,10 @@ class _Encoder:
         self._shape = shape
         self._fps = fps
         height, width = shape[0] + shape[0] % 2, shape[1] + shape[1] % 2
-        self._stream = container.add_stream("libx264", rate=fps, options={"crf": str(crf), "preset": preset})
+        options = {"crf": str(crf), "preset": preset}
+        if cv2.checkHardwareSupport(AVX_512F):
+            options["x264-params"] = WITHOUT_AVX_512
+        self._stream = container.add_stream("libx264", rate=fps, options=options)
         self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
         context = self._stream.codec_context
         context.thread_count = NUM_THREADS
