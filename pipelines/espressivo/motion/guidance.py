@@ -43,6 +43,7 @@ __all__ = [
 # Spread of the average, in frames of 40 ms; and the level from which a shape counts as asked for in full.
 HOLD_FRAMES = 8.0
 SURELY_ASKED = 0.1
+BROUGHT_UP = ("eyeBlink", "mouthSmile", "mouthFrown", "mouthDimple", "mouthStretch", "mouthUpperUp")
 Order = Literal["progressive", "constant", "reversed"]
 
 
@@ -139,10 +140,11 @@ def combine_predictions(
 def _held_shapes() -> tuple[Tensor, Tensor]:
     """``(52,)`` 1 for shapes that are held where they are asked to be, and 1 for those that are only brought up to it.
 
-    Speech moves the corners of the mouth too and may add to what the emotion asks of them; lips, jaw, blinks and gaze are free.
+    Speech moves the corners of the mouth too and may add to what the emotion asks of them, and blinks to lids that droop; lips,
+    jaw and gaze are free.
     """
     exact = [name.startswith(("brow", "eyeSquint", "eyeWide", "nose", "cheekSquint")) for name in ARKIT_NAMES]
-    least = [name.startswith(("mouthSmile", "mouthFrown", "mouthDimple", "mouthStretch", "mouthUpperUp")) for name in ARKIT_NAMES]
+    least = [name.startswith(BROUGHT_UP) for name in ARKIT_NAMES]
     return torch.tensor(exact).float(), torch.tensor(least).float()
 
 
