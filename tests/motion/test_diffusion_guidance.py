@@ -93,7 +93,7 @@ def test_missing_muscles_are_those_of_the_plan_and_never_of_speech() -> None:
     state, silent = torch.zeros(60, STATE_DIM), local_mask(np.zeros(60))
     missing = missing_muscles(state, asked_for(0.5), silent)
     moved = {ARKIT_NAMES[index] for index in torch.nonzero(missing.abs().amax(dim=0) > 1e-6).flatten()}
-    assert moved == {"browInnerUp", "mouthSmileLeft"}
+    assert moved == {"browInnerUp", "mouthSmileLeft", "eyeBlinkLeft"}, "the jaw is free"
     torch.testing.assert_close(missing[:, ARKIT_INDEX["browInnerUp"]], torch.full((60,), 0.5))
     assert not missing_muscles(state, torch.zeros(60, ACTION_DIM), silent).any()
 
@@ -104,6 +104,16 @@ def test_a_mouth_that_smiles_more_in_speech_is_left_alone_and_a_brow_is_not() ->
     missing = missing_muscles(state, asked_for(0.5), local_mask(np.zeros(60)))
     assert not missing[:, ARKIT_INDEX["mouthSmileLeft"]].any()
     torch.testing.assert_close(missing[:, ARKIT_INDEX["browInnerUp"]], torch.full((60,), -0.4))
+
+
+def test_lids_droop_as_asked_and_blinks_stay() -> None:
+    lid = ARKIT_INDEX["eyeBlinkLeft"]
+    state = torch.zeros(60, STATE_DIM)
+    state[28:32, lid] = 1.0
+    brought_up = state + missing_muscles(state, asked_for(0.5), local_mask(np.zeros(60)))
+    assert brought_up[:10, lid].mean() > 0.45
+    assert brought_up[28:32, lid].min() >= 1.0
+    assert not missing_muscles(state, torch.zeros(60, ACTION_DIM), local_mask(np.zeros(60)))[:, lid].any(), "nobody asked"
 
 
 def test_quick_movement_around_the_asked_level_is_kept() -> None:
