@@ -30,7 +30,7 @@ MARGIN = 0.3
 OPEN_IN_PHOTOGRAPH, SHOWS_TEETH = 0.12, 0.33
 PARTED_LIPS = (0.015, 0.07)
 # What shows between open lips holds until they have moved by this part of their distance, or the corners by this many units.
-MOVED_LIPS, MOVED_CORNERS = (0.3, 0.45), (0.25, 0.4)
+MOVED_LIPS, MOVED_CORNERS = (0.12, 0.2), (0.1, 0.18)
 EMPTIED, LIP_RING = 0.05, 0.15
 HIDDEN_BY_DRAWN = (0.6, 1.0)
 LINING = (0.07, 0.38)
