@@ -30,13 +30,15 @@ CONSENT: Final = [
     ("a synthetic person", "synthetic_person"),
     ("a public-domain artwork", "public_domain_artwork"),
 ]
+# What the slider says, and how far it goes.
 GAINS: Final = {
-    "guidance_speech": "Lips",
-    "guidance_emotion": "Emotion",
-    "guidance_muscles": "Single muscles",
-    "head": "Head",
-    "gaze": "Gaze",
-    "blinks": "Blinks",
+    "guidance_speech": ("Lips", 3),
+    "guidance_emotion": ("Emotion", 3),
+    "guidance_muscles": ("Single muscles", 3),
+    "head": ("Head", 3),
+    "gaze": ("Gaze", 3),
+    "blinks": ("Blinks", 3),
+    "own_expression": ("The photograph's expression", 1),
 }
 FRAME_RATES: Final = ["24", "25", "30000/1001", "30", "50"]
 PLAYER: Final = "#video video"
@@ -146,7 +148,7 @@ def build_talk(examples: list[Example], speech_example: Path, words: str) -> Tal
             fps = gr.Dropdown(FRAME_RATES, value="25", label="Frames a second")
             length = gr.Slider(2, 60, value=8, step=0.5, label="Seconds, where nothing is said", elem_id="length")
         with gr.Row():
-            gains = [gr.Slider(0, 3, value=1, step=0.1, label=label, min_width=200) for label in GAINS.values()]
+            gains = [gr.Slider(0, most, value=1, step=0.1, label=label, min_width=200) for label, most in GAINS.values()]
         with gr.Row(equal_height=True):
             seed = seed_box("seed")
             used = gr.Textbox("", label="Seed used last", interactive=False, elem_id="seed-used", min_width=140)

@@ -47,6 +47,8 @@ class TalkSettings(BaseModel):
         head: Gain of head movement.
         gaze: Gain of gaze shifts.
         blinks: Gain of the blink rate.
+        own_expression: How much of the expression of the photograph stays, 0-1: 1 adds to it, 0 starts from a neutral face with
+            shut lips, so that a laughing portrait can speak in earnest.
         label: Say in a corner of the picture that it is AI-generated.
         watermark: Mark the pictures invisibly; see :mod:`espressivo.media.watermark`.
         consent: On what basis the portrait is used; recorded in the provenance.
@@ -67,6 +69,7 @@ class TalkSettings(BaseModel):
     head: Scale = 1.0
     gaze: Scale = 1.0
     blinks: Scale = 1.0
+    own_expression: Annotated[float, Field(ge=0.0, le=1.0)] = 1.0
     label: bool = False
     watermark: bool = False
     consent: ConsentBasis | None = None

@@ -255,6 +255,7 @@ class TalkingHeadPipeline:
                 unheard = None if finished else clip or other  # a track and a performance's own words have their lips already
                 analysis = block.enter_context(listening(unheard, transcript=transcript)) if unheard else None
                 fitted = self.renderer.fit(prepare_portrait(image, settings.size), face=settings.face)
+                fitted = fitted.relaxed(settings.own_expression)
             request = TalkRequest.of(
                 speech=clip,
                 listened=other,

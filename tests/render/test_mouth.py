@@ -69,6 +69,16 @@ def test_each_lip_of_a_smile_lies_on_its_own_landmarks(portrait):
     assert np.linalg.norm(marks - fit.landmarks[list(INNER_LIPS)], axis=1).mean() < 0.06 * fit.scale
 
 
+def test_a_laughing_portrait_can_start_from_a_neutral_face(renderer, portrait):
+    neutral = portrait.relaxed(0.0)
+    assert gaps(portrait, REST).max() > 0.3
+    assert gaps(neutral, REST).max() < 0.05
+    half = gaps(portrait.relaxed(0.5), REST).max()
+    assert gaps(neutral, REST).max() < half < gaps(portrait, REST).max()
+    assert gaps(neutral, expression_weights(jawOpen=0.5)).max() > 0.3, "it can still speak"
+    np.testing.assert_array_equal(renderer.frame(portrait.relaxed(1.0), REST), renderer.frame(portrait, REST))
+
+
 def test_between_shut_lips_nothing_of_the_mouth_is_seen(renderer, portrait):
     frowning = expression_weights(mouthFrown=0.9, mouthShrugLower=0.5)
     frame = renderer.frame(portrait, frowning)

@@ -167,6 +167,9 @@ def talk_settings(
     head: Annotated[float, typer.Option(help="Gain of head movement, 0 to 3.", rich_help_panel=FACE)] = 1.0,
     gaze: Annotated[float, typer.Option(help="Gain of gaze shifts, 0 to 3.", rich_help_panel=FACE)] = 1.0,
     blinks: Annotated[float, typer.Option(help="Gain of the blink rate, 0 to 3.", rich_help_panel=FACE)] = 1.0,
+    own_expression: Annotated[
+        float, typer.Option(help="How much of the photograph's expression stays, 0 to 1.", rich_help_panel=FACE)
+    ] = 1.0,
     motion: Annotated[str, typer.Option(help="diffusion | procedural: what moves the face.", rich_help_panel=FACE)] = "diffusion",
     steps: Annotated[int, typer.Option(help="Denoising steps of diffusion, 1 to 50.", rich_help_panel=FACE)] = 6,
     mouth: Annotated[
@@ -201,6 +204,7 @@ def talk_settings(
             "head": head,
             "gaze": gaze,
             "blinks": blinks,
+            "own_expression": own_expression,
             "motion": motion,
             "steps": steps,
             "mouth": mouth,

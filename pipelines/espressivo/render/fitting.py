@@ -62,6 +62,7 @@ class HeadFit:
         mean_residual_px: Mean distance of landmarks before the residual field.
         own_share: 0-1, how much of the portrait's own expression stays under a track. At 0 a track says all that the face
             shows, and a track at rest no longer gives the photograph.
+        sealed: 0-1, how far the lips are closed by the seal whatever a track does.
     """
 
     head: MorphableHead
@@ -78,6 +79,7 @@ class HeadFit:
     landmarks: Float
     mean_residual_px: float
     own_share: float = 1.0
+    sealed: float = 0.0
 
     def total_weights(self, weights: NDArray[np.floating]) -> Float:
         """A track's weights on top of what they leave of the portrait's own expression, ``(52,)``."""
@@ -91,7 +93,7 @@ class HeadFit:
         """``(V, 3)`` pixels of the head under a track's ``(52,)`` weights."""
         asked = hold_back(np.asarray(weights, np.float32))
         points = self.project(self.vertices(self.total_weights(asked)), motion)
-        points[:, :2] += mouth_released(asked) * np.float32(self.own_share) * self.seal
+        points[:, :2] += (np.float32(self.sealed) + mouth_released(asked) * np.float32(self.own_share)) * self.seal
         return points
 
     def new_weights(self, weights: NDArray[np.floating]) -> Float:

@@ -72,13 +72,17 @@ class FittedPortrait:
     light: PortraitLight
     folds: tuple[FoldMap, ...]
 
-    def yielding(self, own_share: float = 0.0) -> FittedPortrait:
-        """The same portrait with only a share of its own expression left under a track: a smile can be wiped off.
+    def yielding(self) -> FittedPortrait:
+        """The same portrait without its own expression, for tracks that say all that a face shows, parted lips too."""
+        return replace(self, fit=replace(self.fit, own_share=0.0))
+
+    def relaxed(self, own_share: float) -> FittedPortrait:
+        """The same portrait at rest with only a share of its own expression, and its lips shut as far as that is taken away.
 
         Args:
-            own_share: 0-1; 0 shows a track as it is, 1 adds it to what the photograph shows.
+            own_share: 0-1; 1 keeps the photograph, 0 makes a laughing face neutral.
         """
-        return replace(self, fit=replace(self.fit, own_share=own_share))
+        return replace(self, fit=replace(self.fit, own_share=own_share, sealed=1 - own_share))
 
 
 class PortraitRenderer:
