@@ -57,6 +57,7 @@ class PhotoWarp:
         source: ``(V, 2)`` where each vertex lies in the photograph.
         trust: ``(V,)`` 0-1, how far the photograph shows this vertex.
         inner_lips: Vertices of the lips that a shut mouth hides.
+        lips_in_photograph: ``(N, 2)`` where those are seen while they are shut.
         fade: Coarse map, 1 on the head, 0 where the background stays.
         below: Coarse map, pixels down to which the head and neck may be taken from: the body goes on below the picture, but
             there is nothing to show, so it is stretched.
@@ -74,6 +75,7 @@ class PhotoWarp:
     source: Float
     trust: Float
     inner_lips: NDArray[np.int32]
+    lips_in_photograph: Float
     fade: Float
     below: Float
     above: Float
@@ -93,7 +95,9 @@ class PhotoWarp:
         """
         trust = self.trust.copy()
         trust[self.inner_lips] = np.maximum(trust[self.inner_lips], np.float32(mouth_opening))
-        values = np.concatenate([self.source, trust[:, None], relight[:, None]], axis=1)
+        source = self.source.copy()
+        source[self.inner_lips] += np.float32(1 - mouth_opening) * (self.lips_in_photograph - source[self.inner_lips])
+        values = np.concatenate([source, trust[:, None], relight[:, None]], axis=1)
         drawn = points.copy()
         for eye in fit.head.eye_vertices:  # lids never lose against the eyeball
             drawn[eye, 2] -= LID_BEFORE_EYE * fit.scale
@@ -209,6 +213,7 @@ def plan_warp(fit: HeadFit, topology: HeadTopology, width: int, height: int, alp
         source=_source(fit, points),
         trust=trust,
         inner_lips=inner_lips,
+        lips_in_photograph=points[inner_lips, :2],
         fade=fade,
         below=np.float32(EDGE_SHARE) * np.maximum(height - 1 - coarse_grid[..., 1], 0),
         above=np.float32(EDGE_SHARE) * coarse_grid[..., 1],
