@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from espressivo.face.head import Tissue
-from espressivo.face.landmark_groups import CHEEKS, INNER_LIPS, LEFT_EYE, MOUTH_CORNERS, RIGHT_EYE
+from espressivo.face.landmark_groups import CHEEKS, INNER_LIPS, LEFT_EYE, RIGHT_EYE
 from espressivo.render.fitting import HeadFit, RigidMotion
 from espressivo.render.imaging import as_alpha, blur, dilate, fill_polygon, pull_push, smoothstep
 from espressivo.render.layers import Canvas, Layer
+from espressivo.render.lip_opening import lip_opening, mouth_width
 from espressivo.render.lip_seal import lip_gaps
 from espressivo.render.mouth_shading import FLESH, LIP, TEETH, THROAT, shade_mouth
 from espressivo.render.regions import Region
@@ -34,12 +35,7 @@ MOVED_LIPS, MOVED_CORNERS = (0.12, 0.2), (0.1, 0.18)
 EMPTIED, LIP_RING = 0.05, 0.15
 HIDDEN_BY_DRAWN = (0.6, 1.0)
 LINING = (0.07, 0.38)
-STRICTLY_INSIDE = 0.05
-# Lips touch at the corners of the mouth and part from there, units.
-IN_THE_CORNER = (0.0, 0.28)
-# Where they are apart by less, units, nothing is seen between them but the line in which they meet: what a photograph of an
-# open mouth does not have.
-PARTED = (0.0, 0.1)
+# The line in which lips meet, which a photograph of an open mouth does not have: how strong, how dark against the lip.
 LIPS_MEET, LIPS_MEET_SHADE = 0.5, np.float32(0.45)
 # RGB against their mean: what gums, tongue and throat look like where the portrait's own lips say nothing. Engineering.
 ROSE = np.array([1.40, 0.78, 0.82], np.float32)
@@ -83,7 +79,7 @@ class MouthPalette:
         own = float(self.own_gaps.max())
         if own <= OPEN_IN_PHOTOGRAPH:
             return float(smoothstep(change.max(), *PARTED_LIPS))
-        widened = abs(_width(fit.head.landmarks(points)) / fit.scale - self.own_width)
+        widened = abs(mouth_width(fit.head.landmarks(points)) / fit.scale - self.own_width)
         return float(max(smoothstep(np.abs(change).max() / own, *MOVED_LIPS), smoothstep(widened, *MOVED_CORNERS)))
 
     def emptied(self, photograph: Image, opening: float) -> Image:
@@ -122,7 +118,7 @@ def mouth_palette(image: Image, fit: HeadFit, topology: HeadTopology) -> MouthPa
         tissue[Tissue.TEETH] = 0.3 * tissue[Tissue.TEETH] + 0.7 * bright * 1.12
     brightness = float(np.clip(cheek.mean() / 150 * 26, 6, 30))
     lips_alone = _lips_alone(image, fit) if gaps.max() > OPEN_IN_PHOTOGRAPH else None
-    width = _width(fit.head.landmarks(points)) / fit.scale
+    width = mouth_width(fit.head.landmarks(points)) / fit.scale
     return MouthPalette(tissue, lip, gaps, width, brightness, own, lips_alone)
 
 
@@ -185,50 +181,23 @@ def draw_mouth(
     if opening < 0.02 or canvas is None:
         return None
     unit = fit.scale * canvas.zoom
-    strictly, lips, line, parted = _within_lips(canvas, marks, unit)
+    lips = lip_opening(canvas, marks, unit)
     # The upper teeth that the photograph shows are all there is of them: the head's would hang below as a second row. Lips that
     # are apart in the photograph show their whole red; there is no inner side to turn out.
     part = topology.mouth if own is None else topology.lower_mouth
     forward = (motion.rotation @ fit.rotation)[:, 2] * np.array([1, -1, 1], np.float32)
     view = shade_mouth(canvas, fit, topology, part, palette, points, forward)
-    alpha = np.where(view.kind == LIP, np.maximum(smoothstep(view.lining, *LINING), strictly), np.float32(1)) * lips
+    alpha = np.where(view.kind == LIP, np.maximum(smoothstep(view.lining, *LINING), lips.strictly), np.float32(1)) * lips.inside
     colour = _out_of_focus(view.colour, view.kind, unit)
     colour = _close_gaps(colour, view.kind == TEETH, unit) * _shadow_of_lips(alpha, unit)[..., None]
     if own is not None:
-        widening = _width(marks) / max(palette.own_width * fit.scale, 1.0)
+        widening = mouth_width(marks) / max(palette.own_width * fit.scale, 1.0)
         teeth, teeth_alpha = own.drawn(canvas, points, widening)
         colour = colour * (1 - teeth_alpha[..., None]) + teeth * teeth_alpha[..., None]
-    meeting = np.float32(0 if palette.lips_alone is None else LIPS_MEET) * (1 - parted)
-    colour = colour * parted[:, None] + palette.lip * LIPS_MEET_SHADE * (1 - parted[:, None])
-    return canvas.finish(colour, (alpha * parted + line * meeting) * np.float32(opening))
-
-
-def _within_lips(canvas: Canvas, marks: Float, unit: float) -> tuple[Float, Float, Float, Float]:
-    """Within the line of the inner lips all is inside; a little beyond it nothing is (long teeth under a short lip).
-
-    Returns:
-        ``(h, w)`` strictly inside, the same and a little beyond, the same with the line alone; ``(w,)`` how far the lips are
-        parted; all 0-1.
-    """
-    contour = canvas.cells(_not_crossed(_rounded(marks[list(INNER_LIPS)])))[:, :2]
-    mask = fill_polygon((canvas.height, canvas.width), contour)
-    soft = max(1.0, 0.03 * unit)
-    narrower = 255 - dilate(255 - mask, 2 * round(STRICTLY_INSIDE * unit) + 1)
-    wider = dilate(mask, 2 * int(0.06 * unit) + 3)
-    ends = contour[0, 0], contour[len(contour) // 2, 0]
-    column = np.arange(canvas.width, dtype=np.float32)
-    inwards = np.minimum(column - min(ends), max(ends) - column) / np.float32(unit)
-    parted = smoothstep(_gap(contour, column) / np.float32(unit), *PARTED)
-    inside, line = (as_alpha(blur(grown, soft)) * smoothstep(inwards, *IN_THE_CORNER) for grown in (wider, dilate(mask, 3)))
-    return as_alpha(blur(narrower, 1.5 * soft)), inside, line, parted
-
-
-def _gap(contour: Float, column: Float) -> Float:
-    """``(w,)`` how far the lips are apart in each column."""
-    half = len(contour) // 2
-    sides = contour[: half + 1], np.concatenate([contour[half:], contour[:1]])
-    lower, upper = (np.interp(column, *side[np.argsort(side[:, 0])].T) for side in sides)
-    return (lower - upper).astype(np.float32)
+    apart = lips.parted[:, None]
+    colour = colour * apart + palette.lip * LIPS_MEET_SHADE * (1 - apart)
+    meeting = np.float32(0 if palette.lips_alone is None else LIPS_MEET) * lips.line * (1 - lips.parted)
+    return canvas.finish(colour, (alpha * lips.parted + meeting) * np.float32(opening))
 
 
 def _out_of_focus(colour: Float, kind: NDArray[np.uint8], unit: float) -> Float:
@@ -251,32 +220,6 @@ def _close_gaps(colour: Float, teeth: NDArray[np.bool_], unit: float) -> Float:
     around = blur(colour * part[..., None], TOOTH_GAP * unit) / np.maximum(blur(part, TOOTH_GAP * unit), 1e-3)[..., None]
     filled: Float = np.where(groove[..., None], around * np.float32(GROOVE_SHADE), colour)
     return filled
-
-
-def _rounded(contour: Float) -> Float:
-    """A closed contour with its kinks taken off; the corners of the mouth stay."""
-    corners = (0, len(contour) // 2)
-    smooth = contour
-    for _ in range(3):
-        around = np.roll(smooth, 1, axis=0) + np.roll(smooth, -1, axis=0)
-        smooth = 0.5 * smooth + 0.25 * around
-        smooth[list(corners)] = contour[list(corners)]
-    return smooth
-
-
-def _width(marks: Float) -> float:
-    right, left = marks[list(MOUTH_CORNERS)]
-    return float(np.linalg.norm(left - right))
-
-
-def _not_crossed(contour: Float) -> Float:
-    """The line of the inner lips, the lower lip never above the upper one."""
-    half = len(contour) // 2
-    upper = np.concatenate([contour[half:], contour[:1]])
-    order = np.argsort(upper[:, 0])
-    apart = contour.copy()
-    apart[: half + 1, 1] = np.maximum(contour[: half + 1, 1], np.interp(contour[: half + 1, 0], upper[order, 0], upper[order, 1]))
-    return apart
 
 
 def _shadow_of_lips(alpha: Float, unit: float) -> Float:
