@@ -152,7 +152,7 @@ def build_talk(examples: list[Example], speech_example: Path, words: str) -> Tal
         with gr.Row(equal_height=True):
             seed = seed_box("seed")
             used = gr.Textbox("", label="Seed used last", interactive=False, elem_id="seed-used", min_width=140)
-            label = gr.Checkbox(value=True, label="Say in a corner that it is AI-generated", elem_id="label")
+        label = gr.Checkbox(value=True, label="Say in a corner that it is AI-generated", elem_id="label")
 
     def take(event: gr.EventData) -> tuple[str, str]:
         example = examples[int(event_number(event, "index")) % len(examples)]
