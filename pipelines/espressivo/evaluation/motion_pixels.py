@@ -192,7 +192,7 @@ def fitted_portraits(
     return found
 
 
-def perform(backend: Backend, emotion: str, intensity: float, heard: SpeechAnalysis, seed: int) -> FacialActionTrack:
+def _act(backend: Backend, emotion: str, intensity: float, heard: SpeechAnalysis, seed: int) -> FacialActionTrack:
     plan = plan_emotion(EmotionRequest(label=emotion, intensity=intensity, duration_s=heard.duration_s), seed=seed)
     return backend(plan, heard, duration_s=heard.duration_s, fps=FPS, seed=seed)
 
@@ -201,9 +201,9 @@ def _offsets(studio: Studio, portraits: Sequence[FittedPortrait], backend: Backe
     """``(N, 7, 52)`` readings beside the neutral ones; every portrait has a seed, so a performance, of its own."""
     result = np.zeros((len(portraits), len(ACTED), len(ARKIT_NAMES)))
     for number, portrait in enumerate(portraits):
-        neutral = studio.read(portrait, perform(backend, "neutral", 0.5, heard, SEED + number))
+        neutral = studio.read(portrait, _act(backend, "neutral", 0.5, heard, SEED + number))
         for row, emotion in enumerate(ACTED):
-            result[number, row] = studio.read(portrait, perform(backend, emotion, 1.0, heard, SEED + number)) - neutral
+            result[number, row] = studio.read(portrait, _act(backend, emotion, 1.0, heard, SEED + number)) - neutral
     return result
 
 
@@ -246,9 +246,9 @@ def _intensity(
     for name, backend in backends.items():
         shown = np.zeros((len(emotions), len(portraits), len(LEVELS)))
         for number, portrait in enumerate(portraits):
-            neutral = studio.read(portrait, perform(backend, "neutral", 0.5, heard, SEED + number))
+            neutral = studio.read(portrait, _act(backend, "neutral", 0.5, heard, SEED + number))
             for row, emotion in enumerate(emotions):
-                tracks = (perform(backend, emotion, level, heard, SEED + number) for level in LEVELS)
+                tracks = (_act(backend, emotion, level, heard, SEED + number) for level in LEVELS)
                 read = np.array([studio.read(portrait, track) - neutral for track in tracks])
                 shown[row, number] = read @ (read[-1] / np.linalg.norm(read[-1]))
         ranks[name] = min(float(spearmanr(LEVELS, levels).statistic) for levels in shown.mean(axis=1))
